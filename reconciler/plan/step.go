@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// Action is what a step does to a resource.
+type Action string
+
+// The actions.
+const (
+	Create  Action = "create"
+	Update  Action = "update"
+	Replace Action = "replace"
+	Delete  Action = "delete"
+	// Keep: nothing to do.
+	Keep Action = "keep"
+	// Skip: there is something to do and it will not be done; Class and Reason
+	// say why.
+	Skip Action = "skip"
+)
+
+// Effectful reports whether the action changes a target.
+func (a Action) Effectful() bool { return a == Create || a == Update || a == Replace || a == Delete }
+
+// Change is one field that differs.
+type Change struct {
+	Field  string `json:"field"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Step is one resource's part of a plan. It is data: it can be printed,
+// stored, compared and replayed.
+type Step struct {
+	ID     resource.ID `json:"id"`
+	Action Action      `json:"action"`
+	// Before is what stands; nil if nothing does.
+	Before *resource.State `json:"before,omitempty"`
+	// After is what shall stand; nil for a delete.
+	After *resource.State `json:"after,omitempty"`
+	// Version guards the effect; see resource.Observed.
+	Version string   `json:"version,omitempty"`
+	Changes []Change `json:"changes,omitempty"`
+	// NewSecret asks for a fresh secret in place of the one that stands.
+	NewSecret bool `json:"newSecret,omitempty"`
+	// Opens reports that callers need fewer rights after the step than before.
+	Opens bool `json:"opens,omitempty"`
+	// Disables reports that the step takes OAuth off an endpoint that has it.
+	Disables bool `json:"disables,omitempty"`
+	// Reason says why, for people.
+	Reason string `json:"reason,omitempty"`
+	// Class is set on a skip, and on a keep that is not yet rolled out.
+	Class fault.Class `json:"class,omitempty"`
+	// Hint says what a person can do about Class.
+	Hint string `json:"hint,omitempty"`
+	// DependsOn lists steps of the same plan that must have been done before.
+	DependsOn []resource.ID   `json:"dependsOn,omitempty"`
+	Position  schema.Position `json:"position,omitzero"`
+}

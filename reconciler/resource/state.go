@@ -1,0 +1,189 @@
+package resource
+
+import (
+	"strings"
+	"time"
+
+	"github.com/gatewright/gatewright/schema"
+)
+
+// State is what a resource is or should be: exactly one member is set, by the
+// resource's kind.
+type State struct {
+	Client     *Client     `json:"client,omitempty"`
+	Credential *Credential `json:"credential,omitempty"`
+	Endpoint   *Endpoint   `json:"endpoint,omitempty"`
+	KeyManager *KeyManager `json:"keyManager,omitempty"`
+}
+
+// Client is an OAuth application that may use the client_credentials grant.
+type Client struct {
+	ClientID      string `json:"clientID"`
+	ApplicationID string `json:"applicationID"`
+	// Audience is the aud of its tokens (RFC 7519 section 4.1.3).
+	Audience string `json:"audience"`
+	// Validity is the life of its tokens.
+	Validity schema.Seconds `json:"validity"`
+	// SecretDigest is the Secret.Digest of the secret that the application was
+	// given. In a desired state it is empty: it follows the credential.
+	SecretDigest string `json:"secretDigest,omitempty"`
+}
+
+// Credential is what a consumer needs to ask for a token. ClientSecret is
+// empty in a desired state: any secret will do that the client agrees with.
+type Credential struct {
+	Path          string `json:"path"`
+	ClientID      string `json:"clientID"`
+	TokenEndpoint string `json:"tokenEndpoint"`
+	Issuer        string `json:"issuer"`
+	Audience      string `json:"audience"`
+	ClientSecret  Secret `json:"clientSecret"`
+	// SecretDigest is the digest of ClientSecret as it stands.
+	SecretDigest string `json:"secretDigest,omitempty"`
+	// MarkDigest is the digest that the mark at the store names: the last
+	// secret that we wrote or were about to write.
+	MarkDigest string `json:"markDigest,omitempty"`
+}
+
+// Endpoint is how the gateway authenticates callers of a binding.
+type Endpoint struct {
+	Scheme       schema.Scheme `json:"scheme"`
+	Header       string        `json:"header,omitempty"`
+	Prefix       string        `json:"prefix,omitempty"`
+	ForwardToken bool          `json:"forwardToken,omitempty"`
+	Issuers      []string      `json:"issuers,omitempty"`
+	Audience     string        `json:"audience,omitempty"`
+	// Attached reports that the agent routes through the gateway at all. It is
+	// always true in a desired state.
+	Attached bool `json:"attached"`
+	// Interface is what attaching needs; it is nil in an observed state.
+	Interface *schema.Interface `json:"interface,omitempty"`
+}
+
+// KeyManager is an issuer that the gateway of an environment trusts.
+type KeyManager struct {
+	Name    string `json:"name"`
+	Issuer  string `json:"issuer"`
+	JWKSURI string `json:"jwksURI"`
+}
+
+// Field is one named value of a state, for showing and comparing.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Fields lists the values of s that a plan compares, in a fixed order. What
+// only an observation has, and every secret, is left out.
+func (s State) Fields() []Field {
+	switch {
+	case s.Client != nil:
+		c := s.Client
+		return []Field{
+			{"client_id", c.ClientID}, {"application", c.ApplicationID}, {"audience", c.Audience},
+			{"validity", c.Validity.String()},
+		}
+	case s.Credential != nil:
+		c := s.Credential
+		return []Field{
+			{"path", c.Path}, {"client_id", c.ClientID}, {"token_endpoint", c.TokenEndpoint},
+			{"issuer", c.Issuer}, {"audience", c.Audience},
+		}
+	case s.Endpoint != nil:
+		return s.Endpoint.fields()
+	case s.KeyManager != nil:
+		k := s.KeyManager
+		return []Field{{"issuer", k.Issuer}, {"jwks_uri", k.JWKSURI}}
+	default:
+		return nil
+	}
+}
+
+func (e Endpoint) fields() []Field {
+	out := []Field{{"scheme", string(e.Scheme)}, {"attached", boolean(e.Attached)}}
+	if e.Scheme != schema.SchemeOAuth2 {
+		return out
+	}
+	return append(out, Field{"header", e.Header}, Field{"prefix", e.Prefix},
+		Field{"forward_token", boolean(e.ForwardToken)}, Field{"issuers", strings.Join(e.Issuers, ",")},
+		Field{"audience", e.Audience})
+}
+
+func boolean(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}
+
+// Resource is a desired resource.
+type Resource struct {
+	ID    ID    `json:"id"`
+	State State `json:"state"`
+	// Position is where the spec asks for it.
+	Position schema.Position `json:"position"`
+}
+
+// Owner says who may change a resource that was found at a target.
+type Owner string
+
+// The owners. The empty value means that nothing was found.
+const (
+	OwnerUs    Owner = "gatewright"
+	OwnerOther Owner = "other"
+	// OwnerNobody marks something that may be taken without asking, such as
+	// an endpoint that nobody manages yet.
+	OwnerNobody Owner = "nobody"
+)
+
+// Observed is what a target reports of one resource.
+type Observed struct {
+	ID    ID   `json:"id"`
+	Found bool `json:"found"`
+	// State is set if Found.
+	State State `json:"state"`
+	Owner Owner `json:"owner,omitempty"`
+	// OwnerName says who owns it where that is not us, as the target knows it.
+	OwnerName string `json:"ownerName,omitempty"`
+	// Version guards the next effect: a KV version, a resourceVersion. Its
+	// form is the adapter's.
+	Version string `json:"version,omitempty"`
+	// URL is where callers reach an endpoint, if known.
+	URL string `json:"url,omitempty"`
+	// Rollout says how far an endpoint's last change has come.
+	Rollout Rollout `json:"rollout,omitzero"`
+	// Err says why the resource could not be observed. It is a *fault.Error,
+	// and nothing else of the observation counts where it is set.
+	Err error `json:"-"`
+}
+
+// Rollout is the progress of an endpoint from the API object to the gateway.
+// The zero value means: rolled out.
+type Rollout struct {
+	// Class is empty, or the fault class that describes the delay: waiting,
+	// stalled or transient.
+	Class string `json:"class,omitempty"`
+	// Reason is a word for machines, in CamelCase as in Kubernetes conditions.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Done reports that the change has reached the gateway.
+func (r Rollout) Done() bool { return r.Class == "" }
+
+// Proof is the outcome of trying a credential or an endpoint.
+type Proof struct {
+	At time.Time `json:"at"`
+	OK bool      `json:"ok"`
+	// Checks are what was tried, in order.
+	Checks []Check `json:"checks"`
+}
+
+// Check is one try: what was asked, what was expected and what came.
+type Check struct {
+	Name string `json:"name"`
+	Want string `json:"want"`
+	Got  string `json:"got"`
+	OK   bool   `json:"ok"`
+}
