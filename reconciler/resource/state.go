@@ -100,7 +100,11 @@ func (s State) Fields() []Field {
 }
 
 func (e Endpoint) fields() []Field {
-	out := []Field{{"scheme", string(e.Scheme)}, {"attached", boolean(e.Attached)}}
+	out := []Field{{"scheme", string(e.Scheme)}}
+	if e.Scheme != schema.SchemeNone {
+		// An agent that is open anyway need not route through the gateway.
+		out = append(out, Field{"attached", boolean(e.Attached)})
+	}
 	if e.Scheme != schema.SchemeOAuth2 {
 		return out
 	}

@@ -1,0 +1,175 @@
+// Package plan compares what is desired with what was observed and says what
+// to do, as data.
+//
+// It is pure: no clock, no randomness, no logger; the same input gives a plan
+// of the same bytes. It promises that carrying out a plan leaves nothing to
+// plan, that nothing is deleted or changed that is not marked ours, and that no
+// step opens an endpoint unless the spec says "none" in so many words.
+package plan
+
+import (
+	"slices"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// Input is what a plan is made from.
+type Input struct {
+	Desired desired.Set
+	// Observed holds an observation for each desired and each owned resource.
+	Observed map[resource.ID]resource.Observed
+	// Gone are the owned resources that the desired set lacks.
+	Gone []Gone
+	// Suspended are the bindings that must not be changed now, and why.
+	Suspended map[resource.Binding]string
+	// PruneBlocked says why nothing may be pruned in this plan; empty means
+	// that pruning is allowed. It concerns bindings whose spec is gone and
+	// clients that a spec no longer names.
+	PruneBlocked string
+	// Owned counts the resources that are owned in all, for Guard.
+	Owned int
+}
+
+// Gone is an owned resource that no spec asks for any more.
+type Gone struct {
+	ID resource.ID
+	// Deletion is the policy that the spec had; empty if it is not known.
+	Deletion schema.Deletion
+	// SpecPresent reports that the binding itself is still desired, and only
+	// this resource is not.
+	SpecPresent bool
+}
+
+// Plan is an ordered list of steps: those of one binding stand together, in
+// the order in which they must happen.
+type Plan struct {
+	Revision string `json:"revision,omitempty"`
+	Steps    []Step `json:"steps"`
+	// Owned counts the resources owned before the plan.
+	Owned int `json:"owned"`
+}
+
+// Compute makes the plan for in.
+func Compute(in Input) Plan {
+	p := planner{in: in}
+	p.keyManagers()
+	gone := map[resource.Binding][]Gone{}
+	for _, g := range in.Gone {
+		gone[g.ID.Binding] = append(gone[g.ID.Binding], g)
+	}
+	bindings := slices.Clone(in.Desired.Bindings)
+	for b := range gone {
+		if !slices.ContainsFunc(bindings, func(d desired.Binding) bool { return d.Binding == b }) {
+			bindings = append(bindings, desired.Binding{Binding: b})
+		}
+	}
+	slices.SortFunc(bindings, func(a, b desired.Binding) int { return a.Binding.Compare(b.Binding) })
+	for _, b := range bindings {
+		p.binding(b, gone[b.Binding])
+	}
+	return Plan{Steps: p.steps, Owned: in.Owned}
+}
+
+// planner collects steps.
+type planner struct {
+	in    Input
+	steps []Step
+	// trust is the step of each key manager.
+	trust map[resource.ID]Step
+}
+
+// keyManagers plans the issuers that the gateways must know.
+func (p *planner) keyManagers() {
+	p.trust = map[resource.ID]Step{}
+	for _, r := range p.in.Desired.KeyManagers {
+		s := keyManagerStep(r, p.in.Observed[r.ID])
+		p.trust[r.ID] = s
+		p.steps = append(p.steps, s)
+	}
+}
+
+// binding plans one binding: first each client's credential and the client,
+// then the endpoint, then what is to be deleted. So an endpoint is never
+// closed before the key to it exists, and never robbed of its clients before it
+// is done with them.
+func (p *planner) binding(b desired.Binding, gone []Gone) {
+	first := len(p.steps)
+	steps := map[resource.ID]Step{}
+	add := func(s Step) {
+		steps[s.ID] = s
+		p.steps = append(p.steps, s)
+	}
+	for _, r := range b.Resources {
+		o := p.in.Observed[r.ID]
+		switch r.ID.Kind {
+		case resource.KindCredential:
+			add(credentialStep(r, o, p.in.Observed[clientOf(r.ID)]))
+		case resource.KindClient:
+			add(clientStep(r, o, p.in.Observed[credentialOf(r.ID)], steps[credentialOf(r.ID)]))
+		case resource.KindEndpoint:
+			add(p.endpoint(r, o, steps))
+		case resource.KindKeyManager:
+		}
+	}
+	endpoint, hasEndpoint := steps[resource.ID{Kind: resource.KindEndpoint, Binding: b.Binding}]
+	slices.SortFunc(gone, func(x, y Gone) int { return compareDeletes(x.ID, y.ID) })
+	for _, g := range gone {
+		s := p.prune(g)
+		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && g.ID.Name == resource.ClientOwn {
+			s = after(s, endpoint)
+		}
+		if s.Action == Delete && g.ID.Kind == resource.KindCredential {
+			s = after(s, steps[clientOf(g.ID)])
+		}
+		add(s)
+	}
+	if reason, ok := p.in.Suspended[b.Binding]; ok {
+		suspend(p.steps[first:], reason)
+	}
+}
+
+// after makes s wait for dep, or skips it where dep will not happen.
+func after(s, dep Step) Step {
+	switch {
+	case dep.Action == Skip:
+		s.Action, s.Class = Skip, fault.Waiting
+		s.Reason = "waits for " + dep.ID.String() + ": " + dep.Reason
+	case dep.Action.Effectful():
+		s.DependsOn = append(s.DependsOn, dep.ID)
+	}
+	return s
+}
+
+// suspend turns every effect among steps into a skip.
+func suspend(steps []Step, reason string) {
+	for i := range steps {
+		if steps[i].Action.Effectful() {
+			steps[i].Action, steps[i].Class, steps[i].Reason = Skip, fault.Waiting, "suspended: "+reason
+			steps[i].DependsOn = nil
+		}
+	}
+}
+
+// compareDeletes orders deletes: by client, the application before its
+// credential, so that no application stands whose secret is lost.
+func compareDeletes(a, b resource.ID) int {
+	if a.Name != b.Name || a.Kind == b.Kind {
+		return a.Compare(b)
+	}
+	return -a.Compare(b)
+}
+
+// clientOf is the client that a credential belongs to.
+func clientOf(id resource.ID) resource.ID {
+	id.Kind = resource.KindClient
+	return id
+}
+
+// credentialOf is the credential of a client.
+func credentialOf(id resource.ID) resource.ID {
+	id.Kind = resource.KindCredential
+	return id
+}

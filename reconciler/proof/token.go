@@ -1,0 +1,164 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwt"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// Prover tries credentials and endpoints.
+type Prover struct {
+	// Identity is the client for the token endpoint. Gateway is the client for
+	// endpoints. Both are required and must have a time limit.
+	Identity, Gateway *http.Client
+	// TokenEndpoint is where to ask for tokens. Empty means where the
+	// credential says, which is where consumers ask.
+	TokenEndpoint string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Token is an access token with what it says of itself. The claims were not
+// verified against a key: they came from the issuer itself.
+type Token struct {
+	Access   resource.Secret
+	Issuer   string
+	Audience []string
+	Subject  string
+	ClientID string
+	Expiry   time.Time
+	// Claims are all members of the token's payload.
+	Claims map[string]any
+}
+
+// Token asks for an access token with the client_credentials grant (RFC 6749
+// section 4.4).
+func (p *Prover) Token(ctx context.Context, c resource.Credential) (Token, error) {
+	endpoint := p.TokenEndpoint
+	if endpoint == "" {
+		endpoint = c.TokenEndpoint
+	}
+	cfg := clientcredentials.Config{
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),
+		TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInHeader,
+	}
+	got, err := cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, p.Identity))
+	if err != nil {
+		return Token{}, tokenError(c, err)
+	}
+	return readToken(got.AccessToken)
+}
+
+// readToken reads the claims of a JWT access token (RFC 9068).
+func readToken(access string) (Token, error) {
+	parsed, err := jwt.ParseInsecure([]byte(access))
+	if err != nil {
+		f := fault.New(fault.Stalled, "OpaqueToken", "the access token is not a JWT")
+		f.Op, f.Hint = "read token", "the gateway needs JWT access tokens; configure the identity provider to issue them"
+		return Token{}, f
+	}
+	t := Token{Access: resource.NewSecret(access), Claims: map[string]any{}}
+	t.Issuer, _ = parsed.Issuer()
+	t.Audience, _ = parsed.Audience()
+	t.Subject, _ = parsed.Subject()
+	t.Expiry, _ = parsed.Expiration()
+	_ = parsed.Get("client_id", &t.ClientID) // absent from some issuers' tokens
+	for _, name := range parsed.Keys() {
+		var v any
+		if err := parsed.Get(name, &v); err == nil {
+			t.Claims[name] = v
+		}
+	}
+	return t, nil
+}
+
+// tokenError classifies a refused token request. The cause is rewritten: the
+// library's error repeats the answer's body.
+func tokenError(c resource.Credential, err error) error {
+	f := &fault.Error{Op: "request token for", Resource: "client " + c.ClientID}
+	var refused *oauth2.RetrieveError
+	var link *url.Error
+	switch {
+	case errors.As(err, &refused) && refused.ErrorCode != "":
+		f.Class, f.Reason = fault.Stalled, "TokenRefused"
+		f.Err = fmt.Errorf("the token endpoint answered %d %s", refused.Response.StatusCode, oauthCode(refused.ErrorCode))
+		if refused.ErrorCode == "invalid_client" {
+			f.Reason = "InvalidClient"
+			f.Hint = "the stored secret and the application differ; the next pass gives the application the stored one"
+		}
+	case errors.As(err, &refused):
+		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
+		f.Err = fmt.Errorf("the token endpoint answered %d without an OAuth error", refused.Response.StatusCode)
+	case errors.As(err, &link):
+		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
+		f.Err = link.Err
+	default:
+		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
+		f.Err = errors.New("the token endpoint's answer could not be read")
+	}
+	return f
+}
+
+// oauthCode lets through only what RFC 6749 section 5.2 allows in an error
+// code, so that nothing else of an answer can reach a message.
+func oauthCode(code string) string {
+	for _, r := range code {
+		if (r < 'a' || r > 'z') && r != '_' {
+			return "with an odd error code"
+		}
+	}
+	return code
+}
+
+// Credential proves that c gets a token, and that issuer and audience of the
+// token are those that the gateway will demand.
+func (p *Prover) Credential(ctx context.Context, c resource.Credential) (Token, resource.Proof, error) {
+	t, err := p.Token(ctx, c)
+	proof := resource.Proof{At: p.now()}
+	if err != nil {
+		proof.Checks = []resource.Check{{Name: "token", Want: "a token", Got: err.Error()}}
+		return Token{}, proof, err
+	}
+	proof.Checks = []resource.Check{
+		{Name: "token", Want: "a token", Got: "a token", OK: true},
+		{Name: "issuer", Want: c.Issuer, Got: t.Issuer, OK: t.Issuer == c.Issuer},
+		{Name: "audience", Want: c.Audience, Got: fmt.Sprint(t.Audience), OK: slices.Contains(t.Audience, c.Audience)},
+	}
+	return t, finish(&proof), failure(proof, "prove credential of", "client "+c.ClientID)
+}
+
+// finish sets OK from the checks and returns the proof.
+func finish(p *resource.Proof) resource.Proof {
+	p.OK = !slices.ContainsFunc(p.Checks, func(c resource.Check) bool { return !c.OK })
+	return *p
+}
+
+// failure is the error that says which checks of p failed; nil if none did.
+func failure(p resource.Proof, op, of string) error {
+	for _, c := range p.Checks {
+		if !c.OK {
+			f := fault.New(fault.Stalled, "ProofFailed", "%s: want %s, got %s", c.Name, c.Want, c.Got)
+			f.Op, f.Resource = op, of
+			return f
+		}
+	}
+	return nil
+}
+
+func (p *Prover) now() time.Time {
+	if p.Now == nil {
+		return time.Now()
+	}
+	return p.Now()
+}
