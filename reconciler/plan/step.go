@@ -60,3 +60,7 @@ type Step struct {
 	DependsOn []resource.ID   `json:"dependsOn,omitempty"`
 	Position  schema.Position `json:"position,omitzero"`
 }
+
+// Takes reports that carrying out s takes something away: it deletes a
+// resource, or takes OAuth off an endpoint.
+func (s Step) Takes() bool { return s.Action == Delete || s.Disables && s.Action.Effectful() }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -91,7 +92,7 @@ type Limits struct {
 func (p Plan) Guard(l Limits) error {
 	taken := 0
 	for _, s := range p.Steps {
-		if s.Action == Delete || s.Disables && s.Action.Effectful() {
+		if s.Takes() {
 			taken++
 		}
 	}
@@ -102,4 +103,18 @@ func (p Plan) Guard(l Limits) error {
 		"the plan deletes or disables %d of %d owned resources, more than %d %%", taken, p.Owned, l.Percent)
 	err.Hint = "if that is meant, repeat with --allow-mass-change"
 	return err
+}
+
+// Hold returns p with every step that takes something away turned into a
+// skip, for the reason of err. What remains may be carried out.
+func (p Plan) Hold(err error) Plan {
+	steps := slices.Clone(p.Steps)
+	for i, s := range steps {
+		if s.Takes() {
+			steps[i].Action, steps[i].Class, steps[i].Reason = Skip, fault.ClassOf(err), err.Error()
+			steps[i].Hint, steps[i].DependsOn = fault.HintOf(err), nil
+		}
+	}
+	p.Steps = steps
+	return p
 }

@@ -1,0 +1,110 @@
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/proof"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/source"
+	"github.com/gatewright/gatewright/reconciler/target"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// Source is where specs come from.
+type Source interface {
+	Snapshot(ctx context.Context) (source.Snapshot, error)
+	IsAncestor(ctx context.Context, old, recent string) (bool, error)
+	Watch(ctx context.Context) <-chan struct{}
+}
+
+// Loader turns a tree into specs.
+type Loader interface {
+	Load(ctx context.Context, tree schema.Tree) (schema.Result, error)
+}
+
+// Environment is one environment with the targets that hold its state.
+type Environment struct {
+	desired.Environment
+	// Targets has the target of each kind.
+	Targets map[resource.Kind]target.Target
+	Prover  *proof.Prover
+}
+
+// Engine holds what every pass needs. Its exported fields are set before the
+// first call and not changed after.
+type Engine struct {
+	Source       Source
+	Loader       Loader
+	Environments []*Environment
+	Store        *inventory.Store
+	Log          *slog.Logger
+	Options      Options
+	Metrics      Metrics
+
+	probes *probeTokens
+}
+
+// Options are the settings of an engine.
+type Options struct {
+	// Interval is how often everything is looked at, whatever the events say.
+	Interval time.Duration
+	// Workers is how many bindings are worked on at once.
+	Workers int
+	// Rollout is how long a change of an endpoint may take to reach the gateway
+	// before the binding is reported as waiting.
+	Rollout time.Duration
+	// Lag is how long a gateway may go on answering by its former policy after
+	// it reports a change as programmed.
+	Lag time.Duration
+	// Limits bound what one plan may take away.
+	Limits plan.Limits
+	// AllowMassChange lifts Limits, and lets a plan prune for a revision that
+	// does not descend from the last one.
+	AllowMassChange bool
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Interval == 0 {
+		o.Interval = time.Minute
+	}
+	if o.Workers == 0 {
+		o.Workers = 16
+	}
+	if o.Rollout == 0 {
+		o.Rollout = time.Minute
+	}
+	if o.Lag == 0 {
+		o.Lag = 15 * time.Second
+	}
+	if o.Limits == (plan.Limits{}) {
+		o.Limits = plan.Limits{Percent: 30, From: 10}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// New readies an engine.
+func New(e Engine) *Engine {
+	e.Options = e.Options.withDefaults()
+	e.probes = &probeTokens{byEnvironment: map[string]proof.Token{}}
+	return &e
+}
+
+// environment finds an environment by name.
+func (e *Engine) environment(name string) *Environment {
+	for _, env := range e.Environments {
+		if env.Name == name {
+			return env
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/source"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// State is what a revision asks for.
+type State struct {
+	Revision source.Revision
+	Set      desired.Set
+	// Diagnostics is everything that is wrong with the specs, sorted.
+	Diagnostics schema.Diagnostics
+	// Whole reports that every spec was read, so that the absence of one means
+	// that it is gone.
+	Whole bool
+	// Agents counts the valid specs.
+	Agents int
+	// Evaluations counts what had to be evaluated anew.
+	Evaluations int
+}
+
+// Load evaluates a snapshot and derives what it asks for in the engine's
+// environments.
+func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) {
+	loaded, err := e.Loader.Load(ctx, snap.Tree)
+	if err != nil {
+		return State{}, fmt.Errorf("load specs of revision %s: %w", short(snap.Revision.Hash), err)
+	}
+	environments := make([]desired.Environment, len(e.Environments))
+	for i, env := range e.Environments {
+		environments[i] = env.Environment
+	}
+	set, diagnostics := desired.From(loaded.Agents, environments)
+	all := append(loaded.Diagnostics, diagnostics...).Sorted()
+	return State{
+		Revision: snap.Revision, Set: set, Diagnostics: all,
+		Whole:  loaded.Whole && !diagnostics.HasErrors(),
+		Agents: len(loaded.Agents), Evaluations: loaded.Evaluations,
+	}, nil
+}
+
+// bindings indexes what a set wants.
+func index(set desired.Set) map[resource.Binding]*desired.Binding {
+	out := make(map[resource.Binding]*desired.Binding, len(set.Bindings))
+	for i := range set.Bindings {
+		out[set.Bindings[i].Binding] = &set.Bindings[i]
+	}
+	return out
+}
+
+// short is a revision as people write it.
+func short(hash string) string {
+	if len(hash) > 12 {
+		return hash[:12]
+	}
+	return hash
+}

@@ -1,0 +1,267 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// Scope is the bindings that a plan is about; nil means all.
+type Scope map[resource.Binding]bool
+
+// has reports whether b is in the scope.
+func (s Scope) has(b resource.Binding) bool { return s == nil || s[b] }
+
+// hasEnvironment reports whether any binding of an environment is in scope.
+func (s Scope) hasEnvironment(name string) bool {
+	if s == nil {
+		return true
+	}
+	for b := range s {
+		if b.Environment == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Planned is a plan with what it was made from.
+type Planned struct {
+	plan.Plan
+	State    State
+	Observed map[resource.ID]resource.Observed
+	// Wanted has what is desired of each binding in scope.
+	Wanted map[resource.Binding]*desired.Binding
+	// Recorded is what the inventory had of each binding in scope.
+	Recorded map[resource.Binding]inventory.Binding
+	// Owned is every resource that is owned in the environments of the engine.
+	Owned []resource.ID
+	// Discovered reports that Owned was rebuilt from marks for want of records.
+	Discovered bool
+	scope      Scope
+}
+
+// Plan observes what st asks for within scope and says what to do. It changes
+// nothing, neither at a target nor in the inventory.
+func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, error) {
+	p := &Planned{State: st, scope: scope, Wanted: map[resource.Binding]*desired.Binding{}}
+	if err := e.remembered(ctx, p); err != nil {
+		return nil, err
+	}
+	set := desired.Set{}
+	for i := range st.Set.Bindings {
+		if b := &st.Set.Bindings[i]; scope.has(b.Binding) {
+			set.Bindings = append(set.Bindings, *b)
+			p.Wanted[b.Binding] = b
+		}
+	}
+	for _, r := range st.Set.KeyManagers {
+		if scope.hasEnvironment(r.ID.Binding.Environment) {
+			set.KeyManagers = append(set.KeyManagers, r)
+		}
+	}
+	gone := e.gone(p, index(st.Set))
+	p.Observed = e.observe(ctx, set, gone)
+	blocked, err := e.pruneBlocked(ctx, st, gone)
+	if err != nil {
+		return nil, err
+	}
+	p.Plan = plan.Compute(plan.Input{
+		Desired: set, Observed: p.Observed, Gone: gone, Suspended: e.suspended(set),
+		PruneBlocked: blocked, Owned: len(p.Owned),
+	})
+	p.Revision = st.Revision.Hash
+	return p, nil
+}
+
+// remembered reads what the inventory knows; where it has never seen an
+// environment, the marks at the targets are asked.
+func (e *Engine) remembered(ctx context.Context, p *Planned) error {
+	rows, err := e.Store.Bindings(ctx, inventory.Filter{})
+	if err != nil {
+		return fmt.Errorf("read inventory: %w", err)
+	}
+	p.Recorded = make(map[resource.Binding]inventory.Binding, len(rows))
+	for _, row := range rows {
+		p.Recorded[row.Binding] = row
+	}
+	for _, env := range e.Environments {
+		owned, err := e.Store.Owned(ctx, env.Name)
+		if err != nil {
+			return fmt.Errorf("read inventory: %w", err)
+		}
+		if _, known, err := e.Store.Meta(ctx, discoveredKey(env.Name)); err != nil {
+			return fmt.Errorf("read inventory: %w", err)
+		} else if !known {
+			p.Discovered = true
+			owned = append(owned, e.discover(ctx, env)...)
+		}
+		p.Owned = append(p.Owned, owned...)
+	}
+	slices.SortFunc(p.Owned, resource.ID.Compare)
+	p.Owned = slices.Compact(p.Owned)
+	return nil
+}
+
+// discoveredKey names the note that an environment's marks have been read into
+// the inventory.
+func discoveredKey(environment string) string { return "discovered:" + environment }
+
+// discover asks the targets of env for what is marked ours. What cannot be
+// listed is found again by its derived id as soon as a spec asks for it, so a
+// failure here loses nothing but the chance to prune.
+func (e *Engine) discover(ctx context.Context, env *Environment) []resource.ID {
+	var out []resource.ID
+	for _, kind := range slices.Sorted(maps.Keys(env.Targets)) {
+		ids, err := env.Targets[kind].Discover(ctx)
+		if err != nil {
+			e.Log.WarnContext(ctx, "marks could not be listed",
+				"environment", env.Name, "target", env.Targets[kind].Name(), "error", err)
+		}
+		for _, id := range ids {
+			if id.Binding.Environment == env.Name && id.Kind == kind {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// gone lists the owned resources in scope that the specs do not ask for.
+func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) []plan.Gone {
+	var out []plan.Gone
+	for _, id := range p.Owned {
+		if !p.scope.has(id.Binding) || id.Kind == resource.KindKeyManager {
+			continue
+		}
+		b, present := wanted[id.Binding]
+		if present && slices.ContainsFunc(b.Resources, func(r resource.Resource) bool { return r.ID == id }) {
+			continue
+		}
+		g := plan.Gone{ID: id, SpecPresent: present}
+		if row, ok := p.Recorded[id.Binding]; ok {
+			g.Deletion = row.Deletion
+		} else if desired.IsProbe(id.Binding) {
+			g.Deletion = schema.DeletionPrune
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// observe asks every target for what set and gone name, all targets at once.
+func (e *Engine) observe(ctx context.Context, set desired.Set, gone []plan.Gone) map[resource.ID]resource.Observed {
+	asks := map[string]map[resource.Kind][]resource.Resource{}
+	ask := func(r resource.Resource) {
+		env := r.ID.Binding.Environment
+		if asks[env] == nil {
+			asks[env] = map[resource.Kind][]resource.Resource{}
+		}
+		asks[env][r.ID.Kind] = append(asks[env][r.ID.Kind], r)
+	}
+	for _, r := range set.KeyManagers {
+		ask(r)
+	}
+	for _, b := range set.Bindings {
+		for _, r := range b.Resources {
+			ask(r)
+		}
+	}
+	for _, g := range gone {
+		ask(resource.Resource{ID: g.ID})
+	}
+	var group errgroup.Group
+	answers := make(chan []resource.Observed)
+	for _, env := range e.Environments {
+		for kind, resources := range asks[env.Name] {
+			group.Go(func() error {
+				answers <- e.observeKind(ctx, env, kind, resources)
+				return nil
+			})
+		}
+	}
+	go func() {
+		_ = group.Wait() // no member fails
+		close(answers)
+	}()
+	out := map[resource.ID]resource.Observed{}
+	for answer := range answers {
+		for _, o := range answer {
+			out[o.ID] = o
+		}
+	}
+	return out
+}
+
+// observeKind asks one target. A failure of the whole is put down to each
+// resource.
+func (e *Engine) observeKind(ctx context.Context, env *Environment, kind resource.Kind, resources []resource.Resource) []resource.Observed {
+	started := time.Now()
+	t := env.Targets[kind]
+	got, err := t.Observe(ctx, resources)
+	if err != nil {
+		got = make([]resource.Observed, len(resources))
+		for i := range got {
+			got[i].Err = err
+		}
+	}
+	for i := range got {
+		got[i].ID = resources[i].ID
+	}
+	e.Metrics.observed(env.Name, t.Name(), len(resources), time.Since(started))
+	return got
+}
+
+// suspended lists the bindings of set whose specs ask to be left alone now.
+func (e *Engine) suspended(set desired.Set) map[resource.Binding]string {
+	now := e.Options.Now()
+	out := map[resource.Binding]string{}
+	for _, b := range set.Bindings {
+		if b.Suspend != nil && now.Before(b.Suspend.Until) {
+			out[b.Binding] = fmt.Sprintf("%s (until %s)", b.Suspend.Reason, b.Suspend.Until.Format(time.RFC3339))
+		}
+	}
+	return out
+}
+
+// pruneBlocked says why nothing may be pruned for st.
+func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (string, error) {
+	switch {
+	case len(gone) == 0:
+		return "", nil
+	case !st.Whole:
+		return "not every spec could be read", nil
+	case e.Options.AllowMassChange:
+		return "", nil
+	case st.Agents == 0:
+		return "the revision holds no spec at all; if that is meant, repeat with --allow-mass-change", nil
+	case st.Revision.Dirty:
+		return "", nil
+	}
+	last, known, err := e.Store.Meta(ctx, metaRevision)
+	if err != nil {
+		return "", fmt.Errorf("read inventory: %w", err)
+	}
+	if !known || last == st.Revision.Hash {
+		return "", nil
+	}
+	descends, err := e.Source.IsAncestor(ctx, last, st.Revision.Hash)
+	if err != nil || !descends {
+		return fmt.Sprintf("revision %s does not descend from %s, which was applied last; if that is meant, repeat with --allow-mass-change",
+			short(st.Revision.Hash), short(last)), nil
+	}
+	return "", nil
+}
+
+// metaRevision is the note of the last revision that was applied whole.
+const metaRevision = "revision"

@@ -1,0 +1,242 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/apply"
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// recordTime bounds writing to the inventory after a context has ended.
+const recordTime = 10 * time.Second
+
+// recorder records steps under a run.
+type recorder struct {
+	store *inventory.Store
+	run   inventory.RunID
+}
+
+// Intend implements apply.Recorder.
+func (r recorder) Intend(ctx context.Context, steps []plan.Step) ([]int64, error) {
+	ids, err := r.store.Intend(ctx, r.run, steps)
+	out := make([]int64, len(ids))
+	for i, id := range ids {
+		out[i] = int64(id)
+	}
+	return out, err
+}
+
+// Settle implements apply.Recorder.
+func (r recorder) Settle(ctx context.Context, outcomes []apply.Settled) error {
+	out := make([]inventory.Settlement, len(outcomes))
+	for i, o := range outcomes {
+		s := inventory.Settlement{Step: inventory.StepID(o.Number), State: inventory.StepDone, Writes: o.Writes, Started: o.Started, Ended: o.Ended}
+		if o.Err != nil {
+			s.State, s.Class, s.Message = inventory.StepFailed, fault.ClassOf(o.Err), o.Err.Error()
+			if s.Class == fault.Unknown {
+				s.State = inventory.StepUnknown
+			}
+		}
+		if o.Step.Action == plan.Delete {
+			if o.Err == nil {
+				s.Disowned = []resource.ID{o.Step.ID}
+			}
+		} else if o.Err == nil || s.State == inventory.StepUnknown {
+			// What may have been made is owned, so that it can be pruned.
+			s.Owned = []resource.ID{o.Step.ID}
+		}
+		out[i] = s
+	}
+	return r.store.Settle(ctx, out)
+}
+
+// settleKept records the bindings of p that no job works on, what is theirs,
+// and the note of the revision.
+func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error {
+	working := map[resource.Binding]bool{}
+	for _, j := range jobs {
+		working[j.binding] = true
+	}
+	steps := map[resource.Binding][]plan.Step{}
+	owned := map[resource.ID]bool{}
+	for _, id := range p.Owned {
+		owned[id] = true
+	}
+	var adopted []resource.ID
+	for _, s := range p.Steps {
+		steps[s.ID.Binding] = append(steps[s.ID.Binding], s)
+		if s.Action == plan.Keep && !owned[s.ID] && s.ID.Kind != resource.KindKeyManager && p.Observed[s.ID].Owner == resource.OwnerUs {
+			adopted = append(adopted, s.ID)
+		}
+	}
+	var rows []inventory.Binding
+	var spentRows []resource.Binding
+	for b, steps := range steps {
+		if b.Organization == "" || working[b] {
+			continue
+		}
+		if row := e.row(p, b, p.Wanted[b], steps, nil); spent(row, steps) {
+			spentRows = append(spentRows, b)
+		} else {
+			rows = append(rows, row)
+		}
+	}
+	if p.Discovered {
+		adopted = append(adopted, p.Owned...)
+	}
+	if err := errors.Join(e.Store.Own(ctx, adopted), e.Store.Disown(ctx, vanished(p)),
+		e.Store.SaveBindings(ctx, rows), e.Store.DeleteBindings(ctx, spentRows)); err != nil {
+		return err
+	}
+	return e.notes(ctx, p)
+}
+
+// notes records what revision was applied and that marks have been read.
+func (e *Engine) notes(ctx context.Context, p *Planned) error {
+	if p.Discovered {
+		for _, env := range e.Environments {
+			if err := e.Store.SetMeta(ctx, discoveredKey(env.Name), e.Options.Now().UTC().Format(time.RFC3339)); err != nil {
+				return err
+			}
+		}
+	}
+	if p.State.Whole && !p.State.Revision.Dirty {
+		return e.Store.SetMeta(ctx, metaRevision, p.State.Revision.Hash)
+	}
+	return nil
+}
+
+// vanished lists what is owned by the records, no longer asked for, and gone
+// from the targets without us.
+func vanished(p *Planned) []resource.ID {
+	var out []resource.ID
+	for _, s := range p.Steps {
+		if s.Action == plan.Keep && s.Before == nil && s.After == nil {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
+// spent reports that nothing is left of a binding, so that its row can go: it
+// is not wanted, and it has no endpoint that stays locked.
+func spent(row inventory.Binding, steps []plan.Step) bool {
+	return row.Status == inventory.StatusLocked && !slices.ContainsFunc(steps, func(s plan.Step) bool {
+		return s.ID.Kind == resource.KindEndpoint && s.Before != nil
+	})
+}
+
+// row is what the inventory shall say of a binding with the steps of its plan
+// and, if it was worked on, the outcome.
+func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, steps []plan.Step, o *Outcome) inventory.Binding {
+	row := p.Recorded[b]
+	row.Binding, row.Revision = b, p.Revision
+	if o != nil && (o.Proof != nil || endpointDone(*o)) || wanted != nil && wanted.Hash != row.DesiredHash {
+		row.LastProof = nil
+	}
+	if wanted != nil {
+		e.describe(&row, wanted, p.Observed)
+	}
+	err := unfinished(steps)
+	if o != nil {
+		err = o.Err
+		if o.Proof != nil {
+			row.LastProof = o.Proof
+		}
+	}
+	e.judge(&row, wanted, err)
+	return row
+}
+
+// describe copies what is wanted into row.
+func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, observed map[resource.ID]resource.Observed) {
+	row.Enabled, row.Scheme, row.Deletion = wanted.Enabled(), wanted.Scheme, wanted.Deletion
+	row.SpecFile, row.SpecLine, row.DesiredHash = wanted.Position.File, wanted.Position.Line, wanted.Hash
+	row.SuspendedUntil, row.SuspendReason = nil, ""
+	if s := wanted.Suspend; s != nil && e.Options.Now().Before(s.Until) {
+		row.SuspendedUntil, row.SuspendReason = &s.Until, s.Reason
+	}
+	row.ClientID, row.ApplicationID, row.CredentialPath, row.Clients = "", "", "", nil
+	for _, r := range wanted.Resources {
+		switch r.ID.Kind {
+		case resource.KindCredential:
+			c := inventory.Client{Name: r.ID.Name, ClientID: r.State.Credential.ClientID, CredentialPath: r.State.Credential.Path}
+			c.ApplicationID = resource.ApplicationID(c.ClientID)
+			row.Clients = append(row.Clients, c)
+			if c.Name == resource.ClientOwn {
+				row.ClientID, row.ApplicationID, row.CredentialPath = c.ClientID, c.ApplicationID, c.CredentialPath
+			}
+		case resource.KindEndpoint:
+			if url := observed[r.ID].URL; url != "" {
+				row.Endpoint = url
+			}
+		case resource.KindClient, resource.KindKeyManager:
+		}
+	}
+}
+
+// judge sets the status of row.
+//
+//	spec     | suspended | error                    | status
+//	---------+-----------+--------------------------+-----------
+//	there    | yes       | none, or only of waiting | suspended
+//	there    | no        | none                     | converged
+//	any      | any       | transient, unknown       | failing
+//	any      | any       | waiting                  | waiting
+//	any      | any       | stalled, unsafe          | stalled
+//	any      | any       | conflict                 | conflict
+//	gone     |           | none                     | locked
+func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err error) {
+	row.Class, row.Reason, row.Message, row.Hint = "", "", "", ""
+	if err != nil {
+		var f *fault.Error
+		row.Class, row.Message, row.Hint = fault.ClassOf(err), err.Error(), fault.HintOf(err)
+		if errors.As(err, &f) {
+			row.Reason = f.Reason
+		}
+	}
+	switch row.Class {
+	case fault.Waiting:
+		row.Status = inventory.StatusWaiting
+	case fault.Stalled, fault.Unsafe:
+		row.Status = inventory.StatusStalled
+	case fault.Conflict:
+		row.Status = inventory.StatusConflict
+	case fault.Transient, fault.Unknown:
+		row.Status = inventory.StatusFailing
+	default:
+		row.Status = inventory.StatusConverged
+	}
+	switch {
+	case wanted == nil && row.Status == inventory.StatusConverged:
+		row.Status, row.Enabled = inventory.StatusLocked, false
+	case row.SuspendedUntil != nil && (err == nil || row.Class == fault.Waiting):
+		row.Status = inventory.StatusSuspended
+	}
+	if row.Status == inventory.StatusConverged && row.ConvergedAt.IsZero() {
+		row.ConvergedAt = e.Options.Now().UTC()
+	}
+}
+
+// unfinished is the error that steps amount to which are not carried out: the
+// first skip, or a kept endpoint whose rollout has not ended.
+func unfinished(steps []plan.Step) error {
+	if err := skipped(steps); err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.Action == plan.Keep && s.Class != "" {
+			f := fault.New(s.Class, "Rollout", "%s", s.Reason)
+			f.Resource, f.Hint = s.ID.String(), s.Hint
+			return f
+		}
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/proof"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// The pace at which rollouts are looked at: few of them often, so that one
+// change is seen to arrive at once, many of them in bulk.
+const (
+	fewRollouts  = 8
+	paceOfFew    = 50 * time.Millisecond
+	paceOfMany   = time.Second
+	slowestOfFew = 500 * time.Millisecond
+	proofsAtOnce = 16
+)
+
+// rollouts follows changed endpoints until the gateway has them, proves them,
+// and hands each back. It looks at all of an environment's pending endpoints
+// at once, so that a thousand changes cost as many calls as a few lists.
+type rollouts struct {
+	engine *Engine
+	env    *Environment
+	mu     sync.Mutex
+	joined []*pending
+	wake   chan struct{}
+}
+
+// pending is one endpoint on its way.
+type pending struct {
+	job      *job
+	outcome  Outcome
+	since    time.Time
+	rolled   time.Time // when the rollout was seen to be complete
+	lastSeen resource.Observed
+	finished bool
+}
+
+// newRollouts readies the rollouts of one environment. Each job that is added
+// goes back to its round once.
+func (e *Engine) newRollouts(env *Environment) *rollouts {
+	return &rollouts{engine: e, env: env, wake: make(chan struct{}, 1)}
+}
+
+// add hands j over.
+func (r *rollouts) add(j *job, o Outcome) {
+	r.mu.Lock()
+	r.joined = append(r.joined, &pending{job: j, outcome: o, since: r.engine.Options.Now()})
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run follows rollouts until more is closed and none is left, or ctx ends.
+// Those that it has to leave go back to their rounds, too.
+func (r *rollouts) run(ctx context.Context, more <-chan struct{}) {
+	var all []*pending
+	pace := paceOfFew
+	for {
+		r.mu.Lock()
+		joined := r.joined
+		r.joined = nil
+		r.mu.Unlock()
+		if len(joined) > 0 {
+			all, pace = join(all, joined), paceOfFew
+		}
+		if len(all) == 0 {
+			select {
+			case <-r.wake:
+				continue
+			case <-more:
+				more = nil // closed: drain what was added before
+				r.mu.Lock()
+				left := len(r.joined)
+				r.mu.Unlock()
+				if left == 0 {
+					return
+				}
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			r.abandon(all, context.Cause(ctx))
+			return
+		}
+		all = r.look(ctx, all)
+		pace = r.wait(ctx, len(all), pace)
+		if more == nil && len(all) == 0 {
+			return
+		}
+	}
+}
+
+// join adds what is new to what is pending. A binding that comes again takes
+// the place of its earlier change, which nobody waits for any more.
+func join(all, joined []*pending) []*pending {
+	byBinding := make(map[resource.Binding]*pending, len(joined))
+	for _, p := range joined {
+		byBinding[p.job.binding] = p
+	}
+	kept := all[:0]
+	for _, p := range all {
+		if byBinding[p.job.binding] == nil {
+			kept = append(kept, p)
+			continue
+		}
+		p.job.round.drop(p.job)
+	}
+	return append(kept, joined...)
+}
+
+// wait lets some time pass and returns the next pace.
+func (r *rollouts) wait(ctx context.Context, left int, pace time.Duration) time.Duration {
+	if left == 0 {
+		return paceOfFew
+	}
+	if left > fewRollouts {
+		pace = paceOfMany
+	}
+	timer := time.NewTimer(pace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.wake:
+	case <-ctx.Done():
+	}
+	return min(pace*3/2, max(slowestOfFew, pace))
+}
+
+// abandon hands everything back with the cause.
+func (r *rollouts) abandon(all []*pending, cause error) {
+	for _, p := range all {
+		p.outcome.Err = errors.Join(p.outcome.Err, fault.New(fault.Waiting, "Interrupted", "the rollout was not awaited: %w", cause))
+		p.job.round.done(p.job, p.outcome)
+	}
+}
+
+// look observes what is pending, proves what has arrived and returns the rest.
+func (r *rollouts) look(ctx context.Context, all []*pending) []*pending {
+	r.observe(ctx, all)
+	var group errgroup.Group
+	group.SetLimit(proofsAtOnce)
+	for _, p := range all {
+		if !p.rolled.IsZero() && !p.finished {
+			group.Go(func() error {
+				r.prove(ctx, p)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // no member fails
+	var left []*pending
+	for _, p := range all {
+		if p.finished {
+			p.job.round.done(p.job, p.outcome)
+		} else {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// observe looks at the endpoints whose rollout is not known to be complete.
+func (r *rollouts) observe(ctx context.Context, all []*pending) {
+	var ask []resource.Resource
+	var of []*pending
+	for _, p := range all {
+		if !p.rolled.IsZero() {
+			continue
+		}
+		for _, want := range p.job.wanted.Resources {
+			if want.ID.Kind == resource.KindEndpoint {
+				ask, of = append(ask, want), append(of, p)
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return
+	}
+	now := r.engine.Options.Now()
+	for i, o := range r.engine.observeKind(ctx, r.env, resource.KindEndpoint, ask) {
+		of[i].seen(o, now, r.engine.Options.Rollout)
+	}
+}
+
+// seen takes in an observation.
+func (p *pending) seen(o resource.Observed, now time.Time, limit time.Duration) {
+	p.lastSeen = o
+	switch class := fault.Class(o.Rollout.Class); {
+	case o.Err == nil && o.Found && o.Rollout.Done():
+		p.rolled = now
+	case o.Err == nil && class == fault.Stalled:
+		p.fail(rolloutFault(o))
+	case now.Sub(p.since) > limit:
+		if o.Err != nil {
+			p.fail(o.Err)
+			return
+		}
+		p.fail(rolloutFault(o))
+	}
+}
+
+// rolloutFault says why an endpoint's change has not arrived.
+func rolloutFault(o resource.Observed) error {
+	class := fault.Class(o.Rollout.Class)
+	if class == "" {
+		class = fault.Waiting
+	}
+	f := fault.New(class, o.Rollout.Reason, "%s", o.Rollout.Message)
+	f.Op, f.Resource, f.Hint = "roll out", o.ID.String(), o.Rollout.Hint
+	return f
+}
+
+func (p *pending) fail(err error) {
+	p.outcome.Err, p.outcome.Rollout, p.finished = errors.Join(p.outcome.Err, err), p.lastSeen.Rollout, true
+}
+
+// prove tries the endpoint. A gateway may answer by its former policy for a
+// while, so a failed proof counts only after the lag has passed.
+func (r *rollouts) prove(ctx context.Context, p *pending) {
+	endpoint, tokens, err := r.ready(ctx, p)
+	var got resource.Proof
+	if err == nil {
+		got, err = r.env.Prover.Endpoint(ctx, p.lastSeen.URL, endpoint, tokens)
+	}
+	if err != nil && fault.ClassOf(err) != fault.Waiting && r.engine.Options.Now().Sub(p.rolled) < r.engine.Options.Lag {
+		return
+	}
+	p.finished = true
+	p.outcome.Err = errors.Join(p.outcome.Err, err)
+	if len(got.Checks) > 0 {
+		p.outcome.Proof = &got
+	}
+}
+
+// ready gathers what the proof of an endpoint needs.
+func (r *rollouts) ready(ctx context.Context, p *pending) (resource.Endpoint, proof.Tokens, error) {
+	var endpoint resource.Endpoint
+	var credential resource.Resource
+	for _, want := range p.job.wanted.Resources {
+		switch {
+		case want.ID.Kind == resource.KindEndpoint:
+			endpoint = *want.State.Endpoint
+		case want.ID.Kind == resource.KindCredential && want.ID.Name == resource.ClientOwn:
+			credential = want
+		}
+	}
+	if endpoint.Scheme != schema.SchemeOAuth2 {
+		return endpoint, proof.Tokens{}, nil
+	}
+	own, err := r.engine.tokenOf(ctx, r.env, credential)
+	if err != nil {
+		return endpoint, proof.Tokens{}, err
+	}
+	other, err := r.engine.probeToken(ctx, r.env)
+	return endpoint, proof.Tokens{Own: own, Other: other}, err
+}

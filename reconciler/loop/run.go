@@ -1,0 +1,337 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// The pace at which a failing binding is tried again by itself.
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = time.Minute
+)
+
+// Run converges until ctx ends: at once, on every push, and every interval. A
+// push concerns only the bindings that it changes, the interval all of them.
+func (e *Engine) Run(ctx context.Context) error {
+	d := &daemon{
+		Engine: e, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
+		followers: map[string]*rollouts{}, report: &Report{Errors: map[resource.Binding]error{}},
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
+	}
+	return d.run(ctx)
+}
+
+// daemon is the state of Run.
+type daemon struct {
+	*Engine
+	queue     workqueue.TypedRateLimitingInterface[resource.Binding]
+	followers map[string]*rollouts
+
+	mu sync.Mutex
+	// state is what the last revision that could be loaded asks for.
+	state *State
+	// held is why the current revision may take nothing away.
+	held error
+	// jobs has the planned work of queued bindings. A queued binding without
+	// one is planned anew.
+	jobs map[resource.Binding]*job
+	// busy are the bindings that are worked on or whose rollout is followed.
+	busy   map[resource.Binding]bool
+	report *Report
+}
+
+// run starts everything, and ends it in order.
+func (d *daemon) run(ctx context.Context) error {
+	var workers, following sync.WaitGroup
+	more := make(chan struct{})
+	for _, env := range d.Environments {
+		f := d.newRollouts(env)
+		d.followers[env.Name] = f
+		following.Go(func() { f.run(ctx, more) })
+	}
+	for range d.Options.Workers {
+		workers.Go(func() { d.worker(ctx) })
+	}
+	d.events(ctx)
+	d.queue.ShutDown()
+	workers.Wait()
+	close(more)
+	following.Wait()
+	return context.Cause(ctx)
+}
+
+// events looks again whenever there is reason to.
+func (d *daemon) events(ctx context.Context) {
+	pushes := d.Source.Watch(ctx)
+	d.pass(ctx, "start", true)
+	timer := time.NewTimer(d.interval())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-pushes:
+			if !open {
+				pushes = nil
+				continue
+			}
+			d.pass(ctx, "push", false)
+		case <-timer.C:
+			d.pass(ctx, "interval", true)
+			timer.Reset(d.interval())
+		}
+	}
+}
+
+// interval is the time to the next full pass, a tenth more or less, so that
+// replicas and installations do not march in step.
+func (d *daemon) interval() time.Duration {
+	return time.Duration(float64(d.Options.Interval) * (0.9 + 0.2*rand.Float64()))
+}
+
+// pass loads the newest revision and plans for it: all bindings if full,
+// otherwise those that the revision changes. What fails is logged; the next
+// event or the interval tries again.
+func (d *daemon) pass(ctx context.Context, trigger string, full bool) {
+	started := d.Options.Now()
+	changed, err := d.refresh(ctx)
+	if err != nil {
+		d.Metrics.sourceFailed()
+		d.Log.WarnContext(ctx, "the newest revision could not be loaded", "error", err, "hint", fault.HintOf(err))
+	}
+	d.mu.Lock()
+	st := d.state
+	d.mu.Unlock()
+	if st == nil || (!full && len(changed) == 0) {
+		return
+	}
+	scope := Scope(nil)
+	if !full {
+		scope = changed
+	}
+	if err := d.plan(ctx, *st, scope, trigger, changed); err != nil {
+		d.Log.ErrorContext(ctx, "the pass failed", "trigger", trigger, "revision", short(st.Revision.Hash), "error", err)
+		return
+	}
+	d.Metrics.passed(trigger, d.Options.Now().Sub(started), st)
+}
+
+// refresh loads the newest revision if it is new, and returns the bindings
+// that it changes.
+func (d *daemon) refresh(ctx context.Context) (Scope, error) {
+	snap, err := d.Source.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	last := d.state
+	d.mu.Unlock()
+	if last != nil && last.Revision.Hash == snap.Revision.Hash {
+		return nil, nil
+	}
+	st, err := d.Load(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	for _, diagnostic := range st.Diagnostics {
+		d.Log.WarnContext(ctx, "a spec is wrong", "position", diagnostic.Position.String(),
+			"path", diagnostic.Path, "code", diagnostic.Code, "message", diagnostic.Message)
+	}
+	changed := difference(last, &st)
+	d.mu.Lock()
+	d.state, d.held = &st, nil
+	d.mu.Unlock()
+	d.Log.InfoContext(ctx, "revision loaded", "revision", short(st.Revision.Hash), "agents", st.Agents,
+		"bindings", len(st.Set.Bindings), "changed", len(changed), "evaluated", st.Evaluations, "diagnostics", len(st.Diagnostics))
+	return changed, nil
+}
+
+// difference is the bindings that st wants otherwise than last, or no more.
+func difference(last, st *State) Scope {
+	out := Scope{}
+	was := map[resource.Binding]string{}
+	if last != nil {
+		for _, b := range last.Set.Bindings {
+			was[b.Binding] = b.Hash
+		}
+	}
+	for _, b := range st.Set.Bindings {
+		if was[b.Binding] != b.Hash {
+			out[b.Binding] = true
+		}
+		delete(was, b.Binding)
+	}
+	for b := range was {
+		out[b] = true
+	}
+	return out
+}
+
+// plan makes a plan for scope and queues what it has to do. Bindings that are
+// being worked on are left to that, unless the revision changes them.
+func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string, changed Scope) error {
+	p, err := d.Plan(ctx, st, scope)
+	if err != nil {
+		return err
+	}
+	d.guard(ctx, p)
+	r, jobs, err := d.begin(ctx, p, trigger, d.newReport())
+	if err != nil || r == nil {
+		return err
+	}
+	r.after = d.after
+	var now []*job
+	d.mu.Lock()
+	for _, j := range jobs {
+		if j.binding.Organization == "" || (d.busy[j.binding] && !changed[j.binding]) {
+			now = append(now, j)
+			continue
+		}
+		if old := d.jobs[j.binding]; old != nil {
+			defer old.round.finish(old, nil)
+		}
+		d.jobs[j.binding] = j
+	}
+	d.mu.Unlock()
+	for _, j := range now {
+		if j.binding.Organization != "" {
+			r.finish(j, nil)
+			continue
+		}
+		r.do(ctx, j, d.followers)
+	}
+	for _, j := range jobs {
+		if j.binding.Organization != "" {
+			d.queue.Add(j.binding)
+		}
+	}
+	d.Log.InfoContext(ctx, "planned", "trigger", trigger, "revision", short(p.Revision), "bindings", len(jobs), "plan", p.Counts().String())
+	return nil
+}
+
+// newReport is the report of one round. Nobody reads it as a whole.
+func (*daemon) newReport() *Report { return &Report{Errors: map[resource.Binding]error{}} }
+
+// guard holds back what p takes away if it is too much at once.
+func (d *daemon) guard(ctx context.Context, p *Planned) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.held == nil && !d.Options.AllowMassChange {
+		if err := p.Guard(d.Options.Limits); err != nil {
+			d.held = err
+			d.Log.ErrorContext(ctx, "the plan takes too much away and that part of it is held back", "revision", short(p.Revision), "error", err)
+		}
+	}
+	if d.held != nil {
+		p.Plan = p.Hold(d.held)
+	}
+}
+
+// worker works on queued bindings until the queue is shut down.
+func (d *daemon) worker(ctx context.Context) {
+	for {
+		b, down := d.queue.Get()
+		if down {
+			return
+		}
+		if ctx.Err() == nil {
+			d.work(ctx, b)
+		}
+		d.queue.Done(b)
+	}
+}
+
+// work does the planned job of b, or plans one.
+func (d *daemon) work(ctx context.Context, b resource.Binding) {
+	d.mu.Lock()
+	j := d.jobs[b]
+	delete(d.jobs, b)
+	d.busy[b] = true
+	st := d.state
+	d.mu.Unlock()
+	if j == nil {
+		var err error
+		if j, err = d.anew(ctx, *st, b); err != nil || j == nil {
+			d.idle(b)
+			if err != nil {
+				d.Log.WarnContext(ctx, "the binding could not be planned", "binding", b.String(), "error", err)
+				d.queue.AddRateLimited(b)
+				return
+			}
+			d.queue.Forget(b)
+			return
+		}
+	}
+	j.round.do(ctx, j, d.followers)
+}
+
+// anew observes and plans one binding.
+func (d *daemon) anew(ctx context.Context, st State, b resource.Binding) (*job, error) {
+	p, err := d.Plan(ctx, st, Scope{b: true})
+	if err != nil {
+		return nil, err
+	}
+	d.guard(ctx, p)
+	r, jobs, err := d.begin(ctx, p, "retry", d.newReport())
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", b, err)
+	}
+	var mine *job
+	for _, j := range jobs {
+		r.after = d.after
+		if j.binding == b {
+			mine = j
+			continue
+		}
+		r.do(ctx, j, d.followers)
+	}
+	return mine, nil
+}
+
+// idle notes that b is not worked on any more.
+func (d *daemon) idle(b resource.Binding) {
+	d.mu.Lock()
+	delete(d.busy, b)
+	d.mu.Unlock()
+}
+
+// after decides by the class of err when b is looked at again.
+//
+//	class               | when
+//	--------------------+---------------------------------------------
+//	none                | at the next interval
+//	transient, unknown  | soon, with back-off
+//	waiting, stalled,   | at the next interval, or when the spec changes
+//	conflict, unsafe    |
+func (d *daemon) after(b resource.Binding, err error) {
+	d.idle(b)
+	if b.Organization == "" {
+		return
+	}
+	if err == nil {
+		d.queue.Forget(b)
+		return
+	}
+	switch fault.ClassOf(err) {
+	case fault.Transient, fault.Unknown:
+		var f *fault.Error
+		if errors.As(err, &f) && f.RetryAfter > 0 {
+			d.queue.AddAfter(b, f.RetryAfter)
+			return
+		}
+		d.queue.AddRateLimited(b)
+	case fault.Waiting, fault.Stalled, fault.Conflict, fault.Unsafe:
+		d.queue.Forget(b)
+	}
+}

@@ -1,0 +1,55 @@
+package loop
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/proof"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// probeTokens keeps the token of each environment's probe client for as long
+// as it is good.
+type probeTokens struct {
+	mu            sync.Mutex
+	byEnvironment map[string]proof.Token
+}
+
+// probeMargin is how long before its expiry a probe token is replaced.
+const probeMargin = time.Minute
+
+// probeToken returns a token of env's issuer for an audience that no endpoint
+// takes.
+func (e *Engine) probeToken(ctx context.Context, env *Environment) (proof.Token, error) {
+	e.probes.mu.Lock()
+	defer e.probes.mu.Unlock()
+	if t, ok := e.probes.byEnvironment[env.Name]; ok && e.Options.Now().Add(probeMargin).Before(t.Expiry) {
+		return t, nil
+	}
+	b := desired.Probe(env.Name)
+	t, err := e.tokenOf(ctx, env, resource.Resource{
+		ID:    resource.ID{Kind: resource.KindCredential, Binding: b, Name: resource.ClientOwn},
+		State: resource.State{Credential: &resource.Credential{Path: env.CredentialPrefix + "/" + b.Identity() + "/" + b.Environment + "/" + resource.ClientOwn}},
+	})
+	if err == nil {
+		e.probes.byEnvironment[env.Name] = t
+	}
+	return t, err
+}
+
+// tokenOf reads a credential and gets a token with it.
+func (e *Engine) tokenOf(ctx context.Context, env *Environment, credential resource.Resource) (proof.Token, error) {
+	got := e.observeKind(ctx, env, resource.KindCredential, []resource.Resource{credential})[0]
+	switch {
+	case got.Err != nil:
+		return proof.Token{}, got.Err
+	case !got.Found || got.State.Credential.ClientSecret.IsZero():
+		f := fault.New(fault.Transient, "NoCredential", "it does not stand yet")
+		f.Op, f.Resource = "read", credential.ID.String()
+		return proof.Token{}, f
+	}
+	return env.Prover.Token(ctx, *got.State.Credential)
+}
