@@ -56,6 +56,10 @@ type Endpoint struct {
 	// Attached reports that the agent routes through the gateway at all. It is
 	// always true in a desired state.
 	Attached bool `json:"attached"`
+	// Altered says in words what of the observed policy no spec can express,
+	// such as a condition under which it does not hold, or who overwrote it. It
+	// is always empty in a desired state, so that it shows as a difference.
+	Altered string `json:"altered,omitempty"`
 	// Interface is what attaching needs; it is nil in an observed state.
 	Interface *schema.Interface `json:"interface,omitempty"`
 }
@@ -105,6 +109,7 @@ func (e Endpoint) fields() []Field {
 		// An agent that is open anyway need not route through the gateway.
 		out = append(out, Field{"attached", boolean(e.Attached)})
 	}
+	out = append(out, Field{"altered", e.Altered})
 	if e.Scheme != schema.SchemeOAuth2 {
 		return out
 	}
