@@ -19,19 +19,22 @@ import (
 type Recorder interface {
 	// Intend records steps that are about to be carried out and returns a
 	// number for each.
-	Intend(ctx context.Context, steps []plan.Step) ([]int64, error)
+	Intend(ctx context.Context, steps []plan.Step) ([]int, error)
 	// Settle records outcomes.
 	Settle(ctx context.Context, outcomes []Settled) error
 }
 
 // Settled is the outcome of an intended step. Err is nil if it was done.
 type Settled struct {
-	Number  int64
+	Number  int
 	Step    plan.Step
 	Err     error
 	Writes  int
 	Started time.Time
 	Ended   time.Time
+	// Begun reports that the effect was tried, so that it may stand even if
+	// Err is set.
+	Begun bool
 	// Version is the credential's version, where the step was on one.
 	Version string
 }
@@ -111,14 +114,17 @@ type run struct {
 
 // step carries out s, unless something it depends on failed or the context
 // has ended.
-func (r *run) step(ctx context.Context, s plan.Step, number int64, all []plan.Step) {
+func (r *run) step(ctx context.Context, s plan.Step, number int, all []plan.Step) {
 	done := Settled{Number: number, Step: s, Started: r.Now()}
 	done.Err = r.ready(ctx, s)
 	if done.Err == nil && s.ID.Kind == resource.KindEndpoint && s.After.Endpoint.Scheme == schema.SchemeOAuth2 {
 		done.Err = r.proveOwn(ctx, s.ID.Binding, all)
 	}
 	if done.Err == nil {
-		done.Version, done.Writes, done.Err = r.apply(ctx, s)
+		done.Begun = true
+		// An effect that has begun is not cut short: the target's own deadline
+		// bounds it, and an unknown outcome costs more than the wait.
+		done.Version, done.Writes, done.Err = r.apply(context.WithoutCancel(ctx), s)
 	}
 	if done.Err == nil && s.ID.Kind == resource.KindClient && s.Action != plan.Delete {
 		done.Err = r.prove(ctx, s.ID.Binding, s.ID.Name, all)

@@ -25,6 +25,9 @@ type Report struct {
 	Errors map[resource.Binding]error
 }
 
+// newReport starts the report of p with what it skips.
+func newReport(p *Planned) *Report { return &Report{Errors: blocked(p.Plan)} }
+
 // attempts is how often Converge plans a binding anew whose failure may pass
 // by itself, and pause how long it waits before that.
 const (
@@ -39,7 +42,7 @@ const (
 // The error is for what kept it from working at all; what failed of a binding
 // is in the report.
 func (e *Engine) Converge(ctx context.Context, p *Planned, trigger string, progress func(Progress)) (*Report, error) {
-	report := &Report{Errors: blocked(p.Plan)}
+	report := newReport(p)
 	approved := p.Plan
 	for try := 1; ; try++ {
 		r, jobs, err := e.begin(ctx, p, trigger, report)

@@ -66,9 +66,20 @@ type Options struct {
 	// AllowMassChange lifts Limits, and lets a plan prune for a revision that
 	// does not descend from the last one.
 	AllowMassChange bool
+	// Holder names this process in leases and runs.
+	Holder string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
+
+// What sets off a pass.
+const (
+	TriggerApply    = "apply"
+	triggerStart    = "start"
+	triggerPush     = "push"
+	triggerInterval = "interval"
+	triggerRetry    = "retry"
+)
 
 func (o Options) withDefaults() Options {
 	if o.Interval == 0 {

@@ -68,7 +68,7 @@ func (e *Engine) unproved(p *Planned, j *job) bool {
 		}
 		row, ok := p.Recorded[j.binding]
 		proved := ok && row.LastProof != nil && row.LastProof.OK && row.DesiredHash == j.wanted.Hash
-		return s.Action == plan.Keep && fault.Class(s.Class) != fault.Stalled && !proved
+		return s.Action == plan.Keep && s.Class != fault.Stalled && !proved
 	}
 	return false
 }

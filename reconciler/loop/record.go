@@ -24,11 +24,11 @@ type recorder struct {
 }
 
 // Intend implements apply.Recorder.
-func (r recorder) Intend(ctx context.Context, steps []plan.Step) ([]int64, error) {
+func (r recorder) Intend(ctx context.Context, steps []plan.Step) ([]int, error) {
 	ids, err := r.store.Intend(ctx, r.run, steps)
-	out := make([]int64, len(ids))
+	out := make([]int, len(ids))
 	for i, id := range ids {
-		out[i] = int64(id)
+		out[i] = id.Seq
 	}
 	return out, err
 }
@@ -37,20 +37,22 @@ func (r recorder) Intend(ctx context.Context, steps []plan.Step) ([]int64, error
 func (r recorder) Settle(ctx context.Context, outcomes []apply.Settled) error {
 	out := make([]inventory.Settlement, len(outcomes))
 	for i, o := range outcomes {
-		s := inventory.Settlement{Step: inventory.StepID(o.Number), State: inventory.StepDone, Writes: o.Writes, Started: o.Started, Ended: o.Ended}
+		s := inventory.Settlement{
+			Step: inventory.StepID{Run: r.run, Seq: o.Number}, State: inventory.Done,
+			Writes: o.Writes, Started: o.Started, Ended: o.Ended,
+		}
 		if o.Err != nil {
-			s.State, s.Class, s.Message = inventory.StepFailed, fault.ClassOf(o.Err), o.Err.Error()
+			s.State, s.Class, s.Message = inventory.Failed, fault.ClassOf(o.Err), o.Err.Error()
 			if s.Class == fault.Unknown {
-				s.State = inventory.StepUnknown
+				s.State = inventory.Unknown
 			}
 		}
-		if o.Step.Action == plan.Delete {
-			if o.Err == nil {
-				s.Disowned = []resource.ID{o.Step.ID}
-			}
-		} else if o.Err == nil || s.State == inventory.StepUnknown {
+		switch {
+		case o.Step.Action == plan.Delete && o.Err == nil:
+			s.Removed = []resource.ID{o.Step.ID}
+		case o.Step.Action != plan.Delete && (o.Err == nil || o.Begun):
 			// What may have been made is owned, so that it can be pruned.
-			s.Owned = []resource.ID{o.Step.ID}
+			s.Added = []resource.ID{o.Step.ID}
 		}
 		out[i] = s
 	}
@@ -91,11 +93,19 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 	if p.Discovered {
 		adopted = append(adopted, p.Owned...)
 	}
-	if err := errors.Join(e.Store.Own(ctx, adopted), e.Store.Disown(ctx, vanished(p)),
-		e.Store.SaveBindings(ctx, rows), e.Store.DeleteBindings(ctx, spentRows)); err != nil {
+	owns := inventory.Settlement{Added: adopted, Removed: vanished(p)}
+	if err := errors.Join(e.own(ctx, owns), e.Store.SaveBindings(ctx, rows), e.Store.DeleteBindings(ctx, spentRows)); err != nil {
 		return err
 	}
 	return e.notes(ctx, p)
+}
+
+// own records what is owned without a step.
+func (e *Engine) own(ctx context.Context, s inventory.Settlement) error {
+	if len(s.Added)+len(s.Removed) == 0 {
+		return nil
+	}
+	return e.Store.Settle(ctx, []inventory.Settlement{s})
 }
 
 // notes records what revision was applied and that marks have been read.
@@ -128,7 +138,7 @@ func vanished(p *Planned) []resource.ID {
 // spent reports that nothing is left of a binding, so that its row can go: it
 // is not wanted, and it has no endpoint that stays locked.
 func spent(row inventory.Binding, steps []plan.Step) bool {
-	return row.Status == inventory.StatusLocked && !slices.ContainsFunc(steps, func(s plan.Step) bool {
+	return row.Status == inventory.Locked && !slices.ContainsFunc(steps, func(s plan.Step) bool {
 		return s.ID.Kind == resource.KindEndpoint && s.Before != nil
 	})
 }
@@ -194,6 +204,7 @@ func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, obser
 //	any      | any       | conflict                 | conflict
 //	gone     |           | none                     | locked
 func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err error) {
+	before := row.Status
 	row.Class, row.Reason, row.Message, row.Hint = "", "", "", ""
 	if err != nil {
 		var f *fault.Error
@@ -204,23 +215,23 @@ func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err erro
 	}
 	switch row.Class {
 	case fault.Waiting:
-		row.Status = inventory.StatusWaiting
+		row.Status = inventory.Waiting
 	case fault.Stalled, fault.Unsafe:
-		row.Status = inventory.StatusStalled
+		row.Status = inventory.Stalled
 	case fault.Conflict:
-		row.Status = inventory.StatusConflict
+		row.Status = inventory.Conflict
 	case fault.Transient, fault.Unknown:
-		row.Status = inventory.StatusFailing
+		row.Status = inventory.Failing
 	default:
-		row.Status = inventory.StatusConverged
+		row.Status = inventory.Converged
 	}
 	switch {
-	case wanted == nil && row.Status == inventory.StatusConverged:
-		row.Status, row.Enabled = inventory.StatusLocked, false
+	case wanted == nil && row.Status == inventory.Converged:
+		row.Status, row.Enabled = inventory.Locked, false
 	case row.SuspendedUntil != nil && (err == nil || row.Class == fault.Waiting):
-		row.Status = inventory.StatusSuspended
+		row.Status = inventory.Suspended
 	}
-	if row.Status == inventory.StatusConverged && row.ConvergedAt.IsZero() {
+	if row.Status == inventory.Converged && before != inventory.Converged {
 		row.ConvergedAt = e.Options.Now().UTC()
 	}
 }

@@ -49,7 +49,8 @@ func (e *Engine) begin(ctx context.Context, p *Planned, trigger string, report *
 		return nil, nil, nil
 	}
 	run, err := e.Store.BeginRun(ctx, inventory.Run{
-		Kind: "apply", Trigger: trigger, Revision: p.Revision, Started: e.Options.Now(),
+		Kind: e.kind(trigger), Trigger: trigger, Revision: p.Revision, Environments: e.names(),
+		Holder: e.Options.Holder, Started: e.Options.Now(),
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("record run: %w", err)
@@ -170,9 +171,7 @@ func (r *round) flush(now time.Time) {
 func (r *round) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
-	result := inventory.RunResult{
-		Ended: r.engine.Options.Now(), Counts: r.planned.Counts(), Done: r.report.Done, Failed: r.report.Failed,
-	}
+	result := inventory.RunResult{Counts: r.planned.Counts(), Failed: r.report.Failed, Writes: r.report.Writes}
 	if err := firstError(r.report.Errors); err != nil {
 		result.Class, result.Message = fault.ClassOf(err), err.Error()
 	}
@@ -180,4 +179,21 @@ func (r *round) end() {
 	if r.err != nil {
 		r.engine.Log.Error("the inventory could not be written; what stands at the targets will be found again", "error", r.err)
 	}
+}
+
+// kind says whose run it is by what set it off.
+func (*Engine) kind(trigger string) inventory.RunKind {
+	if trigger == TriggerApply {
+		return inventory.Apply
+	}
+	return inventory.Pass
+}
+
+// names lists the engine's environments.
+func (e *Engine) names() []string {
+	out := make([]string, len(e.Environments))
+	for i, env := range e.Environments {
+		out[i] = env.Name
+	}
+	return out
 }

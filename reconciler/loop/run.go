@@ -25,7 +25,7 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	d := &daemon{
 		Engine: e, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
-		followers: map[string]*rollouts{}, report: &Report{Errors: map[resource.Binding]error{}},
+		followers: map[string]*rollouts{},
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
 	}
@@ -47,8 +47,7 @@ type daemon struct {
 	// one is planned anew.
 	jobs map[resource.Binding]*job
 	// busy are the bindings that are worked on or whose rollout is followed.
-	busy   map[resource.Binding]bool
-	report *Report
+	busy map[resource.Binding]bool
 }
 
 // run starts everything, and ends it in order.
@@ -74,7 +73,7 @@ func (d *daemon) run(ctx context.Context) error {
 // events looks again whenever there is reason to.
 func (d *daemon) events(ctx context.Context) {
 	pushes := d.Source.Watch(ctx)
-	d.pass(ctx, "start", true)
+	d.pass(ctx, triggerStart, true)
 	timer := time.NewTimer(d.interval())
 	defer timer.Stop()
 	for {
@@ -86,9 +85,9 @@ func (d *daemon) events(ctx context.Context) {
 				pushes = nil
 				continue
 			}
-			d.pass(ctx, "push", false)
+			d.pass(ctx, triggerPush, false)
 		case <-timer.C:
-			d.pass(ctx, "interval", true)
+			d.pass(ctx, triggerInterval, true)
 			timer.Reset(d.interval())
 		}
 	}
@@ -186,7 +185,7 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 		return err
 	}
 	d.guard(ctx, p)
-	r, jobs, err := d.begin(ctx, p, trigger, d.newReport())
+	r, jobs, err := d.begin(ctx, p, trigger, newReport(p))
 	if err != nil || r == nil {
 		return err
 	}
@@ -219,9 +218,6 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	d.Log.InfoContext(ctx, "planned", "trigger", trigger, "revision", short(p.Revision), "bindings", len(jobs), "plan", p.Counts().String())
 	return nil
 }
-
-// newReport is the report of one round. Nobody reads it as a whole.
-func (*daemon) newReport() *Report { return &Report{Errors: map[resource.Binding]error{}} }
 
 // guard holds back what p takes away if it is too much at once.
 func (d *daemon) guard(ctx context.Context, p *Planned) {
@@ -283,7 +279,7 @@ func (d *daemon) anew(ctx context.Context, st State, b resource.Binding) (*job, 
 		return nil, err
 	}
 	d.guard(ctx, p)
-	r, jobs, err := d.begin(ctx, p, "retry", d.newReport())
+	r, jobs, err := d.begin(ctx, p, triggerRetry, newReport(p))
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", b, err)
 	}

@@ -79,7 +79,9 @@ func NewGate(t Target, l Limits) *Gate {
 		WithDelay(l.Rest).
 		Build()
 	g.retry = retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return err != nil && fault.ClassOf(err) == fault.Transient && !g.resting(err) }).
+		HandleIf(func(_ any, err error) bool {
+			return err != nil && fault.ClassOf(err) == fault.Transient && !g.resting(err)
+		}).
 		WithBackoff(100*time.Millisecond, 2*time.Second).
 		WithJitterFactor(0.25).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[any]) time.Duration { return retryAfter(e.LastError()) }).
