@@ -151,6 +151,12 @@ func clientNames(auth schema.Authentication, env Environment) []string {
 	return names
 }
 
+// CredentialPath is where the credential of a client is kept:
+// <prefix>/<organization>/<project>/<agent>/<environment>/<client>.
+func CredentialPath(env Environment, b resource.Binding, client string) string {
+	return env.CredentialPrefix + "/" + b.Identity() + "/" + b.Environment + "/" + client
+}
+
 // client derives a client and its credential.
 func client(env Environment, b resource.Binding, name string, validity schema.Seconds, pos schema.Position) []resource.Resource {
 	id := b.ClientID(name)
@@ -159,8 +165,7 @@ func client(env Environment, b resource.Binding, name string, validity schema.Se
 			ID:       resource.ID{Kind: resource.KindCredential, Binding: b, Name: name},
 			Position: pos,
 			State: resource.State{Credential: &resource.Credential{
-				Path:     env.CredentialPrefix + "/" + b.Identity() + "/" + b.Environment + "/" + name,
-				ClientID: id, TokenEndpoint: env.TokenEndpoint, Issuer: env.Issuer, Audience: b.Audience(),
+				Path: CredentialPath(env, b, name), ClientID: id, TokenEndpoint: env.TokenEndpoint, Issuer: env.Issuer, Audience: b.Audience(),
 			}},
 		},
 		{

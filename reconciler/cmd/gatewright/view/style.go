@@ -37,3 +37,11 @@ func (s Style) bold(t string) string {
 	}
 	return lipgloss.NewStyle().Bold(true).Render(t)
 }
+
+// Mark is the sign before a finding.
+func (s Style) Mark(ok bool) string {
+	if ok {
+		return s.green("ok  ")
+	}
+	return s.red("FAIL")
+}

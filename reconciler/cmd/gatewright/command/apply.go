@@ -1,0 +1,201 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/spf13/cobra"
+
+	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/loop"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// apply converges once.
+func (a *App) apply() *cobra.Command {
+	var massChange bool
+	var file string
+	cmd := &cobra.Command{
+		Use:   "apply [DIRECTORY | REVISION]",
+		Short: "Converge once: make what stands as the specs say",
+		Long: "Plan as `gatewright diff` does, print the plan, carry it out, wait for the gateway and\n" +
+			"prove each endpoint. A plan that takes too much away at once is refused with exit code 4.\n\n" +
+			"With --plan only the plan that `gatewright diff -o json` wrote is carried out: if what\n" +
+			"stands, or the specs, have changed since, nothing is done.",
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			w, err := a.wire(cmd.Context(), cfg, readWrite)
+			if err != nil {
+				return err
+			}
+			defer w.close(a)
+			w.engine.Options.AllowMassChange = massChange
+			return a.applyOnce(cmd.Context(), w, args, file)
+		},
+	}
+	cmd.Flags().BoolVar(&massChange, "allow-mass-change", false, "carry out the plan even if it takes much away at once")
+	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this file, written by `gatewright diff -o json`")
+	return cmd
+}
+
+// applyOnce plans and carries out under the writer's lease.
+func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file string) error {
+	lease, err := w.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := lease.Release(); err != nil {
+			a.log.Warn("the lease could not be given back; it ends by itself", "error", err)
+		}
+	}()
+	ctx = lease.Context()
+	p, err := a.plan(ctx, w, args)
+	if err != nil {
+		return err
+	}
+	if a.output == "text" {
+		if err := a.showPlan(p, w.sourceName(args)); err != nil {
+			return err
+		}
+	}
+	if file != "" {
+		if err := reviewed(file, p.Plan); err != nil {
+			return err
+		}
+	}
+	if err := w.guard(p); err != nil {
+		return err
+	}
+	progress := view.StartProgress(a.Err, "converging")
+	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
+		progress.Set("converging: %d of %d bindings, %d on their way to the gateway", at.Done, at.Total, at.Waiting)
+	})
+	progress.Stop()
+	if err != nil {
+		return err
+	}
+	return a.showReport(p, report)
+}
+
+// applied is the JSON form of what apply did.
+type applied struct {
+	Revision string               `json:"revision,omitempty"`
+	Planned  plan.Counts          `json:"planned"`
+	Done     int                  `json:"done"`
+	Failed   int                  `json:"failed"`
+	Writes   int                  `json:"writes"`
+	Bindings map[string]*troubled `json:"notConverged"`
+}
+
+// troubled says why a binding did not converge.
+type troubled struct {
+	Class   fault.Class `json:"class"`
+	Message string      `json:"message"`
+	Hint    string      `json:"hint,omitempty"`
+}
+
+// showReport prints what became of a plan and returns what that amounts to.
+func (a *App) showReport(p *loop.Planned, r *loop.Report) error {
+	out := applied{
+		Revision: p.Revision, Planned: p.Counts(), Done: r.Done, Failed: r.Failed, Writes: r.Writes, Bindings: map[string]*troubled{},
+	}
+	for b, err := range r.Errors {
+		out.Bindings[bindingName(b)] = &troubled{fault.ClassOf(err), err.Error(), fault.HintOf(err)}
+	}
+	if a.output == "json" {
+		if err := view.Encode(a.Out, out); err != nil {
+			return err
+		}
+	} else {
+		for _, name := range sortedKeys(out.Bindings) {
+			t := out.Bindings[name]
+			fmt.Fprintf(a.Err, "gatewright: %s: %s: %s\n", name, t.Class, t.Message)
+			if t.Hint != "" {
+				fmt.Fprintf(a.Err, "gatewright: hint: %s\n", t.Hint)
+			}
+		}
+		if _, err := fmt.Fprintf(a.Out, "applied: %d steps done, %d failed, %d bindings not converged\n", r.Done, r.Failed, len(r.Errors)); err != nil {
+			return err
+		}
+	}
+	return outcome(p, r)
+}
+
+// outcome is the exit code of an apply.
+func outcome(p *loop.Planned, r *loop.Report) error {
+	if err := invalid(p.State.Diagnostics); err != nil {
+		return err
+	}
+	worst := ExitDone
+	for _, err := range r.Errors {
+		switch {
+		case fault.ClassOf(err) == fault.Unsafe:
+			return silently(ExitUnsafe)
+		case fault.IsUnreachable(err):
+			worst = ExitUnreachable
+		case worst == ExitDone:
+			worst = ExitFailed
+		}
+	}
+	if worst == ExitDone {
+		return nil
+	}
+	return silently(worst)
+}
+
+// bindingName names a binding, or the environment that a key manager is of.
+func bindingName(b resource.Binding) string {
+	if b.Organization == "" {
+		return "environment " + b.Environment
+	}
+	return b.String()
+}
+
+// reviewed refuses p unless it does what the plan in file does.
+func reviewed(file string, p plan.Plan) error {
+	data, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return usage("--plan: %w", err)
+	}
+	var doc plan.Plan
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return usage("--plan: %s is not a plan written by `gatewright diff -o json`: %w", file, err)
+	}
+	if diff := cmp.Diff(effects(doc), effects(p), cmpopts.EquateEmpty(), cmp.AllowUnexported(resource.Secret{})); diff != "" {
+		f := fault.New(fault.Unsafe, "PlanMoved", "what stands or the specs have changed since the plan was written:\n%s", diff)
+		f.Hint = "review a new plan"
+		return errors.Join(f)
+	}
+	return nil
+}
+
+// effect is what of a step must be the same for a reviewed plan to be carried
+// out.
+type effect struct {
+	ID      resource.ID
+	Action  plan.Action
+	Version string
+	Changes []plan.Change
+}
+
+func effects(p plan.Plan) []effect {
+	var out []effect
+	for _, s := range p.Steps {
+		if s.Action.Effectful() {
+			out = append(out, effect{s.ID, s.Action, s.Version, s.Changes})
+		}
+	}
+	return out
+}

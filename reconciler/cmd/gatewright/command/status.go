@@ -1,0 +1,116 @@
+package command
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// status shows what the inventory knows.
+func (a *App) status() *cobra.Command {
+	var filter inventory.Filter
+	var state string
+	cmd := &cobra.Command{
+		Use:   "status [ORGANIZATION[/PROJECT[/AGENT[@ENVIRONMENT]]]]",
+		Short: "Show how each binding stands, as the last pass left it",
+		Args:  atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if err := narrow(&filter, args[0]); err != nil {
+					return err
+				}
+			}
+			filter.Status = inventory.Status(state)
+			store, err := a.inventory(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close() //nolint:errcheck // it was only read
+			rows, err := store.Bindings(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			out := view.Status{Bindings: []inventory.Binding{}, At: time.Now()}
+			for _, r := range rows {
+				if !desired.IsProbe(r.Binding) {
+					out.Bindings = append(out.Bindings, r)
+				}
+			}
+			if out.Revision, _, err = store.Meta(cmd.Context(), "revision"); err != nil {
+				return err
+			}
+			if a.output == "json" {
+				return view.Encode(a.Out, out)
+			}
+			return out.Text(a.Out, a.style)
+		},
+	}
+	cmd.Flags().StringVar(&filter.Environment, "environment", "", "only this environment")
+	cmd.Flags().StringVar(&state, "state", "", "only bindings in this state, as converged, waiting, failing")
+	return cmd
+}
+
+// narrow reads org/project/agent@environment, or as much of it as is given.
+func narrow(f *inventory.Filter, s string) error {
+	s, env, _ := strings.Cut(s, "@")
+	if env != "" {
+		f.Environment = env
+	}
+	parts := strings.Split(s, "/")
+	for i, p := range parts {
+		if p == "" || i > 2 {
+			return usage("%q is not of the form organization/project/agent@environment", s)
+		}
+	}
+	parts = append(parts, "", "")
+	f.Organization, f.Project, f.Agent = parts[0], parts[1], parts[2]
+	return nil
+}
+
+// history shows runs, or the steps of one run or binding.
+func (a *App) history() *cobra.Command {
+	var run int64
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "history [ORGANIZATION/PROJECT/AGENT@ENVIRONMENT]",
+		Short: "Show what was done, newest first: runs, or the steps of one binding or run",
+		Args:  atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			steps := inventory.StepFilter{Run: inventory.RunID(run), Limit: limit}
+			if len(args) == 1 {
+				b, err := resource.ParseBinding(args[0])
+				if err != nil {
+					return usage("%w", err)
+				}
+				steps.Binding = b
+			}
+			store, err := a.inventory(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer store.Close() //nolint:errcheck // it was only read
+			var out view.History
+			if run != 0 || len(args) == 1 {
+				out.Steps, err = store.Steps(cmd.Context(), steps)
+			} else {
+				out.Runs, err = store.Runs(cmd.Context(), inventory.RunFilter{Limit: limit})
+			}
+			if err != nil {
+				return err
+			}
+			if a.output == "json" {
+				return view.Encode(a.Out, out)
+			}
+			return out.Text(a.Out, a.style)
+		},
+	}
+	cmd.Flags().Int64Var(&run, "run", 0, "the steps of this run")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many to show")
+	return cmd
+}

@@ -1,0 +1,64 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/inventory"
+)
+
+// History is what `gatewright history` prints. Steps are given where one
+// binding or one run was asked for.
+type History struct {
+	Runs  []inventory.Run        `json:"runs,omitempty"`
+	Steps []inventory.StepRecord `json:"steps,omitempty"`
+}
+
+// Text prints a line for each run or step, newest first.
+func (h History) Text(w io.Writer, style Style) error {
+	if len(h.Runs)+len(h.Steps) == 0 {
+		_, err := fmt.Fprintln(w, "nothing is recorded")
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(h.Runs) > 0 {
+		fmt.Fprintln(tw, "RUN\tSTARTED\tTOOK\tTRIGGER\tREVISION\tRESULT")
+	}
+	for _, r := range h.Runs {
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%.12s\t%s\n", r.ID, stamp(r.Started), took(r.Started, r.Ended), r.Trigger, r.Revision, result(r))
+	}
+	if len(h.Steps) > 0 {
+		fmt.Fprintln(tw, "RUN\tSTARTED\tTOOK\tSTEP\tSTATE\t")
+	}
+	for _, s := range h.Steps {
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s %s\t%s\t%s\n", s.Run, stamp(s.Started), took(s.Started, s.Ended), s.Action, s.ID, s.State, s.Message)
+	}
+	return tw.Flush()
+}
+
+// result sums up a run.
+func result(r inventory.Run) string {
+	c := r.Result.Counts
+	s := fmt.Sprintf("%d created, %d updated, %d deleted", c.Create, c.Update+c.Replace, c.Delete)
+	if r.Result.Failed > 0 {
+		s += fmt.Sprintf(", %d failed", r.Result.Failed)
+	}
+	if r.Repeats > 0 {
+		s += fmt.Sprintf(" (and %d times the same)", r.Repeats)
+	}
+	if r.Result.Message != "" {
+		s += ": " + r.Result.Message
+	}
+	return s
+}
+
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+func took(from, to time.Time) string {
+	if to.IsZero() {
+		return "-"
+	}
+	return to.Sub(from).Round(time.Millisecond).String()
+}
