@@ -82,7 +82,7 @@ func badSource(format string, args ...any) *fault.Error {
 // password matches the credentials of a URL and password parameters. It goes to
 // the last @, since people forget to escape one: too much is hidden rather
 // than too little.
-var password = regexp.MustCompile(`(://[^:/@\s]*:)[^\s"'`+"`"+`]*@|((?i:pass(?:word)?|sslpassword)=)('[^']*'|[^&\s]+)`)
+var password = regexp.MustCompile(`(://[^:/@\s]*:)[^\s"'` + "`" + `]*@|((?i:pass(?:word)?|sslpassword)=)('[^']*'|[^&\s]+)`)
 
 // Redact returns s with every password of a data source name in it shown as
 // ***.

@@ -59,7 +59,7 @@ func diagnosePostgres(e *pgconn.PgError) diagnosis {
 	case "3D000":
 		return diagnosis{class: fault.Stalled, reason: "DatabaseMissing", hint: "create it: createdb NAME, owned by the user that gatewright logs in as"}
 	case "3F000":
-		return diagnosis{class: fault.Stalled, reason: "SchemaMissing", hint: "create the schema that search_path names"}
+		return diagnosis{class: fault.Stalled, reason: "SchemaMissing", hint: "create the schema that search_path names, and let the user use it: GRANT USAGE, CREATE ON SCHEMA NAME TO USER"}
 	case "42501":
 		return diagnosis{
 			class: fault.Stalled, reason: "DatabaseRights",
