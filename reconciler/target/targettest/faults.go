@@ -32,7 +32,7 @@ func transitions() []transition {
 func faults(t *testing.T, h Harness) {
 	for _, tr := range transitions() {
 		t.Run(tr.name, func(t *testing.T) {
-			t.Parallel()
+			h.parallel(t)
 			w := start(t, h)
 			if w.Arm == nil || w.Disarm == nil {
 				t.Skip("the harness cannot arm faults")
@@ -40,7 +40,7 @@ func faults(t *testing.T, h Harness) {
 			for nth := range w.countWrites(tr) {
 				for _, f := range w.Faults {
 					t.Run(fmt.Sprintf("write %d %s", nth+1, f), func(t *testing.T) {
-						t.Parallel()
+						h.parallel(t)
 						start(t, h).fail(tr, f, nth+1)
 					})
 				}

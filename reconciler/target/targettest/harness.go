@@ -48,6 +48,9 @@ type Harness struct {
 	Discovers bool
 	// Faults are those that the world can arm; nil means AllFaults.
 	Faults []Fault
+	// Serial runs one test after the other, for worlds that share one server;
+	// Start has to clean it then.
+	Serial bool
 	// Many is how many resources are observed at once; zero means 50.
 	Many int
 }
@@ -116,7 +119,8 @@ func AllFaults() []Fault {
 	}
 }
 
-// Run runs the suite. Subtests run in parallel, each in a world of its own.
+// Run runs the suite. Subtests run in parallel, each in a world of its
+// own, unless the harness says otherwise.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	tests := []struct {
@@ -135,14 +139,20 @@ func Run(t *testing.T, h Harness) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+			h.parallel(t)
 			tt.run(start(t, h))
 		})
 	}
 	t.Run("faults", func(t *testing.T) {
-		t.Parallel()
+		h.parallel(t)
 		faults(t, h)
 	})
+}
+
+func (h Harness) parallel(t *testing.T) {
+	if !h.Serial {
+		t.Parallel()
+	}
 }
 
 // Changes is the default difference: the fields of the two states, and for a

@@ -1,0 +1,102 @@
+package thunder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// listed is an application as the list shows it: without metadata.
+type listed struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	ClientID    string `json:"clientId"`
+}
+
+// observed renders an application that is in the way of a resource.
+func (l listed) observed(id resource.ID) resource.Observed {
+	return resource.Observed{
+		ID: id, Found: true, Owner: resource.OwnerOther, OwnerName: l.owner(),
+		State: resource.State{Client: &resource.Client{ClientID: l.ClientID, ApplicationID: l.ID}},
+	}
+}
+
+func (l listed) owner() string {
+	return fmt.Sprintf("application %q (id %s)", clip(l.Name), clip(l.ID))
+}
+
+// list returns all applications, or a fault where the server cannot list them.
+func (t *Target) list(ctx context.Context) ([]listed, error) {
+	var out struct {
+		Applications []listed `json:"applications"`
+	}
+	err := t.api.get(ctx, "/applications", listLimit, func(a answer) error {
+		if err := success(a, http.StatusOK); err != nil {
+			return overLimit(a, err)
+		}
+		if json.Unmarshal(a.body, &out) != nil {
+			return malformed("list of applications")
+		}
+		return nil
+	})
+	return out.Applications, err
+}
+
+// overLimit recognises that there are more applications than the server can
+// list: 400 APP-1029 above 1000 clients, 500 SSE-5000 above 1000 applications.
+func overLimit(a answer, err error) error {
+	p, ok := problemOf(a)
+	if !ok || p.Code != codeListLimit && (p.Code != codeInternal || a.status != http.StatusInternalServerError) {
+		return err
+	}
+	return &fault.Error{
+		Class: fault.Stalled, Reason: "ListLimit",
+		Err:  errors.New("ThunderID cannot list its applications, as when it has more than 1000; what is marked ours and not in the inventory is not found"),
+		Hint: "nothing else depends on the list; a lost inventory can be rebuilt from the specs",
+	}
+}
+
+// Discover implements target.Discoverer by the short marks in the list of
+// applications. Above 1000 applications ThunderID has no list: then nothing is
+// found, and the error is of class stalled and says so. It stops nothing: what
+// is in the specs or the inventory is observed by its derived id.
+//
+// A short mark is a hint. An application that only looks like ours is found to
+// belong to another when it is observed.
+func (t *Target) Discover(ctx context.Context) ([]resource.ID, error) {
+	apps, err := t.list(ctx)
+	if err != nil {
+		return nil, named("list applications", err)
+	}
+	var out []resource.ID
+	for _, a := range apps {
+		if id, ok := t.identify(a); ok {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// identify returns the resource that an application is by its short mark, if
+// it has the id that follows from it.
+func (t *Target) identify(a listed) (resource.ID, bool) {
+	if !strings.Contains(a.Description, "[gatewright:") {
+		return resource.ID{}, false
+	}
+	clientID, ok := t.readShortMark(a.Description)
+	if !ok || a.ID != resource.ApplicationID(clientID) {
+		return resource.ID{}, false
+	}
+	b, client, err := resource.ParseClientID(clientID)
+	if err != nil {
+		return resource.ID{}, false
+	}
+	return resource.ID{Kind: resource.KindClient, Binding: b, Name: client}, true
+}

@@ -1,0 +1,129 @@
+package thunder
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// managedBy is who we are, in marks.
+const managedBy = "gatewright"
+
+// mark is how an application says that it is ours: members of its metadata.
+// What else the metadata holds is left alone.
+type mark struct {
+	ManagedBy    string `json:"managedBy"`
+	Installation string `json:"installation,omitempty"`
+	Binding      string `json:"binding"`
+	Client       string `json:"client"`
+	// SecretDigest is the resource.Secret.Digest of the secret that the
+	// application was given with the mark.
+	SecretDigest string `json:"secretDigest,omitempty"`
+}
+
+func (t *Target) mark(id resource.ID, secret resource.Secret) mark {
+	return mark{
+		ManagedBy: managedBy, Installation: t.c.Installation, Binding: id.Binding.String(), Client: id.Name,
+		SecretDigest: secret.Digest(clientID(id)),
+	}
+}
+
+// owner says whether an application is ours under an id, and whose it is
+// elsewise.
+func (t *Target) owner(a application, id resource.ID) (resource.Owner, string) {
+	m := a.Metadata
+	switch {
+	case m.ManagedBy == "":
+		return resource.OwnerOther, fmt.Sprintf("application %q, which nobody marked", clip(a.Name))
+	case m.ManagedBy != managedBy:
+		return resource.OwnerOther, fmt.Sprintf("%s (application %q)", clip(m.ManagedBy), clip(a.Name))
+	case m.Installation != t.c.Installation:
+		return resource.OwnerOther, fmt.Sprintf("gatewright installation %q", clip(m.Installation))
+	case m.Binding != id.Binding.String() || m.Client != id.Name:
+		return resource.OwnerOther, fmt.Sprintf("gatewright client %q of %q", clip(m.Client), clip(m.Binding))
+	default:
+		return resource.OwnerUs, ""
+	}
+}
+
+// clip shortens what others wrote, for messages.
+func clip(s string) string {
+	const most = 100
+	s = strings.ToValidUTF8(s, "?")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// The list of applications shows descriptions but no metadata, so a
+// description carries the short form of a mark, too: it finds, the metadata
+// decides.
+var shortMark = regexp.MustCompile(`\[gatewright:([A-Za-z0-9._-]*):([A-Za-z0-9_-]+)\]`)
+
+// describe returns a description with the short mark, keeping what somebody
+// wrote there.
+func (t *Target) describe(id resource.ID, have string) string {
+	if i, ok := t.readShortMark(have); ok && i == clientID(id) {
+		return have
+	}
+	rest := strings.TrimSpace(shortMark.ReplaceAllString(have, ""))
+	if rest == "" {
+		rest = "OAuth client of " + id.Binding.String() + ", managed by gatewright; changes are undone."
+	}
+	return "[gatewright:" + t.c.Installation + ":" + clientID(id) + "] " + rest
+}
+
+// readShortMark returns the client id in our short mark.
+func (t *Target) readShortMark(description string) (string, bool) {
+	m := shortMark.FindStringSubmatch(description)
+	if m == nil || m[1] != t.c.Installation {
+		return "", false
+	}
+	return m[2], true
+}
+
+// application is the little of an application that an observation needs.
+type application struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Inbound     []struct {
+		Type   string      `json:"type"`
+		Config oauthConfig `json:"config"`
+	} `json:"inboundAuthConfig"`
+	Metadata mark `json:"metadata"`
+}
+
+// oauthConfig is the little of an application's OAuth client.
+type oauthConfig struct {
+	ClientID   string   `json:"clientId"`
+	GrantTypes []string `json:"grantTypes"`
+	Method     string   `json:"tokenEndpointAuthMethod"`
+	Token      struct {
+		AccessToken struct {
+			DefaultAudience string `json:"defaultAudience"`
+			ClientConfig    struct {
+				ValidityPeriod int64 `json:"validityPeriod"`
+			} `json:"clientConfig"`
+		} `json:"accessToken"`
+	} `json:"token"`
+}
+
+// decodeApplication reads an answer. Metadata that somebody made into another
+// shape is no mark.
+func decodeApplication(raw []byte) (application, error) {
+	var a application
+	err := json.Unmarshal(raw, &a)
+	var shape *json.UnmarshalTypeError
+	if err == nil || asShape(err, &shape) && strings.HasPrefix(shape.Field, "metadata") {
+		if err != nil {
+			a.Metadata = mark{}
+		}
+		return a, nil
+	}
+	return application{}, err
+}
