@@ -78,6 +78,23 @@ type clientRow struct {
 	CredentialVersion string `bun:"credential_version"`
 }
 
+// args are the values of the columns of the key, in order.
+func (k key) args() []any { return []any{k.Environment, k.Organization, k.Project, k.Agent} }
+
+// args are the values of the columns of saveBinding, in order.
+func (r *bindingRow) args() []any {
+	return append(
+		r.key.args(), r.Enabled, r.Scheme, r.ClientID, r.ApplicationID, r.CredentialPath, r.Endpoint, r.Revision,
+		r.Status, r.Class, r.Reason, r.Message, r.Hint, r.Deletion, r.SuspendedUntil, r.SuspendReason, r.SpecFile,
+		r.SpecLine, r.DesiredHash, r.LastProof, r.ConvergedAt, r.UpdatedAt, r.Digest, r.ClientsDigest,
+	)
+}
+
+// args are the values of the columns of saveClient, in order.
+func (r *clientRow) args() []any {
+	return append(r.key.args(), r.Name, r.ClientID, r.ApplicationID, r.CredentialPath, r.CredentialVersion)
+}
+
 // rowOf is b as it is stored, with its digests and without UpdatedAt.
 func rowOf(b Binding) (bindingRow, error) {
 	r := bindingRow{

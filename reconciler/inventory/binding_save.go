@@ -9,14 +9,9 @@ import (
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
-const (
-	// manyBindings is from where on reading every digest of an environment
-	// costs less than naming each binding.
-	manyBindings = 64
-	// rowsPerStatement bounds the text of one statement: SQLite takes a
-	// million bytes.
-	rowsPerStatement = 40
-)
+// manyBindings is from where on reading every digest of an environment costs
+// less than naming each binding.
+const manyBindings = 64
 
 // digests are what the stored content of a binding is recognised by.
 type digests struct{ binding, clients string }
@@ -35,31 +30,29 @@ func (s *Store) SaveBindings(ctx context.Context, bindings []Binding) error {
 	if err != nil {
 		return s.fault("read bindings", err)
 	}
-	diff, err := differing(bindings, stored)
+	diff, err := differing(bindings, stored, s.micros())
 	if err != nil {
 		return s.fault("store bindings", err)
 	}
-	if len(diff.rows) == 0 {
+	if len(diff.bindings) == 0 {
 		return nil
 	}
-	now := s.micros()
-	for i := range diff.rows {
-		diff.rows[i].UpdatedAt = now
-	}
-	return s.write(ctx, "store bindings", diff.store)
+	return s.write(ctx, "store bindings", func(ctx context.Context, tx bun.Tx) error {
+		return s.store(ctx, tx, diff)
+	})
 }
 
-// difference is what has to be written.
+// difference is what has to be written, as parameters of bulk statements.
 type difference struct {
-	rows []bindingRow
-	// stale are bindings whose clients are replaced by clients.
-	stale   [][]string
-	clients []clientRow
+	bindings [][]any
+	// stale are the bindings whose clients are replaced by clients.
+	stale   [][]any
+	clients [][]any
 }
 
 // differing compares bindings with what is stored. Of a binding that is named
 // twice the last counts.
-func differing(bindings []Binding, stored map[key]digests) (difference, error) {
+func differing(bindings []Binding, stored map[key]digests, now int64) (difference, error) {
 	var d difference
 	seen := make(map[key]bool, len(bindings))
 	for _, b := range slices.Backward(bindings) {
@@ -77,53 +70,44 @@ func differing(bindings []Binding, stored map[key]digests) (difference, error) {
 		if known && old == (digests{row.Digest, row.ClientsDigest}) {
 			continue
 		}
-		d.rows = append(d.rows, row)
+		row.UpdatedAt = now
+		d.bindings = append(d.bindings, row.args())
 		if known && old.clients == row.ClientsDigest {
 			continue
 		}
 		if old.clients != "" {
-			d.stale = append(d.stale, k.tuple())
+			d.stale = append(d.stale, k.args())
 		}
-		d.clients = append(d.clients, clientRows(b)...)
+		for _, c := range clientRows(b) {
+			d.clients = append(d.clients, c.args())
+		}
 	}
 	return d, nil
 }
 
-// store carries out d.
-func (d difference) store(ctx context.Context, tx bun.Tx) error {
-	for rows := range slices.Chunk(d.rows, rowsPerStatement) {
-		q := tx.NewInsert().Model(&rows).On("CONFLICT (environment, organization, project, agent) DO UPDATE")
-		if _, err := overwrite(q, bindingColumns).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	if err := deleteKeys(ctx, tx, (*clientRow)(nil), d.stale); err != nil {
-		return err
-	}
-	for rows := range slices.Chunk(d.clients, rowsPerStatement) {
-		q := tx.NewInsert().Model(&rows).On("CONFLICT (environment, organization, project, agent, name) DO UPDATE")
-		if _, err := overwrite(q, clientColumns).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 var (
-	bindingColumns = []string{
+	keyColumns  = []string{"environment", "organization", "project", "agent"}
+	saveBinding = register(upsert("bindings", keyColumns, []string{
 		"enabled", "scheme", "client_id", "application_id", "credential_path", "endpoint", "revision", "status", "class",
 		"reason", "message", "hint", "deletion", "suspended_until", "suspend_reason", "spec_file", "spec_line",
 		"desired_hash", "last_proof", "converged_at", "updated_at", "digest", "clients_digest",
-	}
-	clientColumns = []string{"client_id", "application_id", "credential_path", "credential_version"}
+	}))
+	saveClient = register(upsert("clients", append(slices.Clone(keyColumns), "name"), []string{
+		"client_id", "application_id", "credential_path", "credential_version",
+	}))
+	dropClients  = register(remove("clients", keyColumns))
+	dropBindings = register(remove("bindings", keyColumns))
 )
 
-// overwrite makes q replace columns where the row is there already.
-func overwrite(q *bun.InsertQuery, columns []string) *bun.InsertQuery {
-	for _, c := range columns {
-		q = q.Set("? = EXCLUDED.?", bun.Ident(c), bun.Ident(c))
+// store carries out d.
+func (s *Store) store(ctx context.Context, tx bun.Tx, d difference) error {
+	if err := s.bulk(ctx, tx, saveBinding, d.bindings); err != nil {
+		return err
 	}
-	return q
+	if err := s.bulk(ctx, tx, dropClients, d.stale); err != nil {
+		return err
+	}
+	return s.bulk(ctx, tx, saveClient, d.clients)
 }
 
 // digests reads how the given bindings are stored.
@@ -131,11 +115,12 @@ func (s *Store) digests(ctx context.Context, bindings []Binding) (map[key]digest
 	q := s.reads.NewSelect().Model((*bindingRow)(nil)).
 		Column("environment", "organization", "project", "agent", "digest", "clients_digest")
 	if len(bindings) < manyBindings {
-		keys := make([][]string, len(bindings))
+		keys := make([]bun.TupleValues, len(bindings))
 		for i, b := range bindings {
-			keys[i] = keyOf(b.Binding).tuple()
+			keys[i] = bun.Tuple(keyOf(b.Binding).args())
 		}
-		q = q.Where(inKeys, valuesOf(keys))
+		// SQLite takes a list of tuples only as VALUES.
+		q = q.Where("(environment, organization, project, agent) IN (VALUES ?)", bun.List(keys))
 	} else {
 		var environments []string
 		for _, b := range bindings {
@@ -168,36 +153,12 @@ func (s *Store) DeleteBindings(ctx context.Context, bindings []resource.Binding)
 	if len(bindings) == 0 {
 		return nil
 	}
-	keys := make([][]string, len(bindings))
+	keys := make([][]any, len(bindings))
 	for i, b := range bindings {
-		keys[i] = keyOf(b).tuple()
+		keys[i] = keyOf(b).args()
 	}
 	return s.write(ctx, "delete bindings", func(ctx context.Context, tx bun.Tx) error {
 		// Their clients go with them.
-		return deleteKeys(ctx, tx, (*bindingRow)(nil), keys)
+		return s.bulk(ctx, tx, dropBindings, keys)
 	})
-}
-
-// inKeys compares the key of a binding with a list: SQLite takes a list of
-// tuples only as VALUES.
-const inKeys = "(environment, organization, project, agent) IN (VALUES ?)"
-
-func deleteKeys(ctx context.Context, tx bun.Tx, model any, keys [][]string) error {
-	for chunk := range slices.Chunk(keys, rowsPerStatement) {
-		if _, err := tx.NewDelete().Model(model).Where(inKeys, valuesOf(chunk)).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k key) tuple() []string { return []string{k.Environment, k.Organization, k.Project, k.Agent} }
-
-// valuesOf are the rows of a VALUES list.
-func valuesOf(rows [][]string) bun.ListValues {
-	out := make([]bun.TupleValues, len(rows))
-	for i, r := range rows {
-		out[i] = bun.Tuple(r)
-	}
-	return bun.List(out)
 }

@@ -67,30 +67,22 @@ func (s *Store) Owned(ctx context.Context, environment string) ([]resource.ID, e
 // for a resource that is owned afterwards. Later settlements win.
 type ownership map[resource.ID]bool
 
-// store carries out o in two statements a chunk.
-func (o ownership) store(ctx context.Context, tx bun.Tx, now int64) error {
-	var added []resourceRow
-	var removed [][]string
+var (
+	ownedKey    = []string{"environment", "identity", "kind", "name"}
+	addOwned    = register(insert("resources", append(slices.Clone(ownedKey), "owned_at"), " ON CONFLICT DO NOTHING"))
+	removeOwned = register(remove("resources", ownedKey))
+)
+
+// rows are what o adds and what it removes.
+func (o ownership) rows(now int64) (added, removed [][]any) {
 	for id, owned := range o {
 		r := resourceKey(id)
-		if !owned {
-			removed = append(removed, []string{r.Environment, r.Identity, r.Kind, r.Name})
-			continue
-		}
-		r.OwnedAt = now
-		added = append(added, r)
-	}
-	for chunk := range slices.Chunk(added, rowsPerStatement) {
-		if _, err := tx.NewInsert().Model(&chunk).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
-			return err
+		k := []any{r.Environment, r.Identity, r.Kind, r.Name}
+		if owned {
+			added = append(added, append(k, now))
+		} else {
+			removed = append(removed, k)
 		}
 	}
-	for chunk := range slices.Chunk(removed, rowsPerStatement) {
-		q := tx.NewDelete().Model((*resourceRow)(nil)).
-			Where("(environment, identity, kind, name) IN (VALUES ?)", valuesOf(chunk))
-		if _, err := q.Exec(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return added, removed
 }

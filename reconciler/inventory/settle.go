@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,17 +33,17 @@ type Settlement struct {
 	Removed []resource.ID
 }
 
-// outcomeRow is what Settle changes of a step.
-type outcomeRow struct {
-	RunID     int64  `bun:"run_id,type:bigint"`
-	Seq       int64  `bun:"seq,type:bigint"`
-	State     string `bun:"state,type:text"`
-	Class     string `bun:"class,type:text"`
-	Message   string `bun:"message,type:text"`
-	StartedAt int64  `bun:"started_at,type:bigint"`
-	EndedAt   int64  `bun:"ended_at,type:bigint"`
-	Writes    int64  `bun:"writes,type:bigint"`
-}
+// settleStep stores the outcome of a step. Its parameters are those of
+// Settlement.args.
+var settleStep = register(bulk{
+	one: "UPDATE steps SET state = ?, class = ?, message = ?, started_at = coalesce(nullif(?, 0), started_at), " +
+		"ended_at = ?, writes = ? WHERE run_id = ? AND seq = ?",
+	head: "UPDATE steps AS s SET state = o.state, class = o.class, message = o.message, " +
+		"started_at = coalesce(nullif(o.started_at, 0), s.started_at), ended_at = o.ended_at, writes = o.writes FROM (VALUES ",
+	row: "(?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bigint, ?::bigint)",
+	tail: ") AS o (state, class, message, started_at, ended_at, writes, run_id, seq) " +
+		"WHERE s.run_id = o.run_id AND s.seq = o.seq",
+})
 
 // Settle stores outcomes after effects: the state of each step together with
 // what is owned because of it, all in one transaction. Settling a step again
@@ -53,7 +54,7 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) error {
 		return nil
 	}
 	now := s.micros()
-	outcomes := map[StepID]outcomeRow{}
+	outcomes := make(map[StepID][]any, len(settlements))
 	owned := ownership{}
 	for _, st := range settlements {
 		for _, id := range st.Added {
@@ -63,40 +64,29 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) error {
 			owned[id] = false
 		}
 		if st.Step != (StepID{}) {
-			outcomes[st.Step] = st.row(now)
+			outcomes[st.Step] = st.args(now)
 		}
 	}
-	rows := make([]outcomeRow, 0, len(outcomes))
-	for _, r := range outcomes {
-		rows = append(rows, r)
-	}
+	settled := slices.Collect(maps.Values(outcomes))
+	added, removed := owned.rows(now)
 	return s.write(ctx, "store outcomes", func(ctx context.Context, tx bun.Tx) error {
-		for chunk := range slices.Chunk(rows, rowsPerStatement) {
-			if err := s.settle(ctx, tx, chunk); err != nil {
-				return err
-			}
+		if err := s.bulk(ctx, tx, settleStep, settled); err != nil {
+			return err
 		}
-		return owned.store(ctx, tx, now)
+		if err := s.bulk(ctx, tx, addOwned, added); err != nil {
+			return err
+		}
+		return s.bulk(ctx, tx, removeOwned, removed)
 	})
 }
 
-// settle stores outcomes of steps.
-func (s *Store) settle(ctx context.Context, tx bun.Tx, rows []outcomeRow) error {
-	_, err := tx.NewUpdate().With("outcome", s.db.NewValues(&rows)).Model((*stepRow)(nil)).TableExpr("outcome").
-		Set("state = outcome.state").Set("class = outcome.class").Set("message = outcome.message").
-		Set("started_at = CASE outcome.started_at WHEN 0 THEN s.started_at ELSE outcome.started_at END").
-		Set("ended_at = outcome.ended_at").Set("writes = outcome.writes").
-		Where("s.run_id = outcome.run_id").Where("s.seq = outcome.seq").Exec(ctx)
-	return err
-}
-
-func (st Settlement) row(now int64) outcomeRow {
-	r := outcomeRow{
-		RunID: int64(st.Step.Run), Seq: int64(st.Step.Seq), State: string(st.State), Class: string(st.Class),
-		Message: text(st.Message), StartedAt: micros(st.Started), EndedAt: micros(st.Ended), Writes: int64(st.Writes),
+func (st Settlement) args(now int64) []any {
+	ended := micros(st.Ended)
+	if ended == 0 {
+		ended = now
 	}
-	if r.EndedAt == 0 {
-		r.EndedAt = now
+	return []any{
+		string(st.State), string(st.Class), text(st.Message), micros(st.Started), ended, int64(st.Writes),
+		int64(st.Step.Run), int64(st.Step.Seq),
 	}
-	return r
 }

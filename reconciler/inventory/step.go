@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -108,12 +107,7 @@ func (s *Store) Intend(ctx context.Context, run RunID, steps []plan.Step) ([]Ste
 		return nil, s.fault("store intents", err)
 	}
 	err = s.write(ctx, "store intents", func(ctx context.Context, tx bun.Tx) error {
-		for chunk := range slices.Chunk(rows, rowsPerStatement) {
-			if _, err := tx.NewInsert().Model(&chunk).Exec(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.bulk(ctx, tx, addStep, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -121,25 +115,30 @@ func (s *Store) Intend(ctx context.Context, run RunID, steps []plan.Step) ([]Ste
 	return ids, nil
 }
 
-// intents are steps as they are stored.
-func intents(run RunID, first int, now int64, steps []plan.Step) ([]stepRow, []StepID, error) {
-	rows := make([]stepRow, len(steps))
+var addStep = register(insert("steps", []string{
+	"run_id", "seq", "environment", "identity", "kind", "name", "action", "changes", "reason", "state", "class",
+	"message", "started_at", "ended_at", "writes",
+}, ""))
+
+// intents are steps as they are stored, and their names.
+func intents(run RunID, first int, now int64, steps []plan.Step) ([][]any, []StepID, error) {
+	rows := make([][]any, len(steps))
 	ids := make([]StepID, len(steps))
 	for i, st := range steps {
 		ids[i] = StepID{run, first + i}
 		r := resourceKey(st.ID)
-		rows[i] = stepRow{
-			RunID: int64(run), Seq: int64(first + i), Environment: r.Environment, Identity: r.Identity, Kind: r.Kind,
-			Name: r.Name, Action: string(st.Action), Reason: text(st.Reason), State: string(Intended), StartedAt: now,
+		changes := ""
+		if len(st.Changes) > 0 {
+			b, err := json.Marshal(st.Changes)
+			if err != nil {
+				return nil, nil, fmt.Errorf("changes of %s: %w", st.ID, err)
+			}
+			changes = string(b)
 		}
-		if len(st.Changes) == 0 {
-			continue
+		rows[i] = []any{
+			int64(run), int64(first + i), r.Environment, r.Identity, r.Kind, r.Name, string(st.Action), changes,
+			text(st.Reason), string(Intended), "", "", now, int64(0), int64(0),
 		}
-		changes, err := json.Marshal(st.Changes)
-		if err != nil {
-			return nil, nil, fmt.Errorf("changes of %s: %w", st.ID, err)
-		}
-		rows[i].Changes = string(changes)
 	}
 	return rows, ids, nil
 }

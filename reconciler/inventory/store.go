@@ -40,8 +40,9 @@ type Store struct {
 	reads *bun.DB
 	now   func() time.Time
 
-	writer writer
-	seqs   sequences
+	writer   writer
+	seqs     sequences
+	prepared map[*bulk]*sql.Stmt
 
 	mu     sync.Mutex
 	leases map[*Lease]struct{}
@@ -70,6 +71,9 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	}
 	if err == nil {
 		err = s.prepare(ctx, opts)
+	}
+	if err == nil {
+		err = s.prepareBulks(ctx)
 	}
 	if err != nil {
 		err = s.fault("open", err)
