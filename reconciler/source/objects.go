@@ -10,8 +10,8 @@ import (
 	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// errCorrupt says that an object is there and cannot be right.
-var errCorrupt = errors.New("corrupt object")
+// errCorrupt says that an object or a ref is there and cannot be right.
+var errCorrupt = errors.New("the repository is damaged")
 
 // errTooLarge says that an object is larger than is read.
 var errTooLarge = errors.New("too large")

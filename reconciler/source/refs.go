@@ -34,6 +34,9 @@ func (d diskRefs) lookup(name string) (string, plumbing.Hash, error) {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, dotgit.ErrIsDir) {
 			err = plumbing.ErrReferenceNotFound
 		}
+		if err != nil && !errors.Is(err, plumbing.ErrReferenceNotFound) && !errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: %s: %w", errCorrupt, name, err) // as an empty file after a crash
+		}
 		if err != nil {
 			return name, plumbing.ZeroHash, err
 		}
@@ -125,14 +128,17 @@ func selectRef(r refs, c Config) (string, plumbing.Hash, error) {
 	}
 	missing := &missingRef{name: name, unborn: want == "HEAD"}
 	names, err := r.names()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: list refs: %w", errCorrupt, err)
+	}
 	if err != nil {
 		return name, plumbing.ZeroHash, err
 	}
+	missing.unborn = missing.unborn || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "refs/") })
 	for _, n := range names {
 		if short, ok := strings.CutPrefix(n, dir); ok {
 			missing.others = append(missing.others, short)
 		}
 	}
-	missing.unborn = missing.unborn || len(names) == 0
 	return name, plumbing.ZeroHash, missing
 }

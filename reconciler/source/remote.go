@@ -130,6 +130,9 @@ func (l *remoteLook) fetch(ctx context.Context, id plumbing.Hash) error {
 	req := wanting(l.caps, id)
 	if !r.tip.IsZero() && !fresh {
 		req.Haves = []plumbing.Hash{r.tip}
+		if l.caps.Supports(capability.ThinPack) && l.caps.Supports(capability.OFSDelta) {
+			mustSet(req.Capabilities, capability.ThinPack)
+		}
 	}
 	if l.caps.Supports(capability.Shallow) && !r.whole {
 		mustSet(req.Capabilities, capability.Shallow)
@@ -190,6 +193,13 @@ func (l *remoteLook) precedes(ctx context.Context, old, child plumbing.Hash) (bo
 		req.Filter = packp.FilterTreeDepth(0) // commits alone
 	}
 	resp, got, err := l.pack(ctx, req)
+	if said := (*remoteError)(nil); errors.As(err, &said) {
+		// Only tips of branches may be asked for at some servers: ask for all.
+		if err := l.fetchAll(ctx); err != nil {
+			return false, err
+		}
+		return precedes(ctx, history{l, l.remote.objects, l.remote.cut}, old, child)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -221,10 +231,8 @@ func anyChildOf(old plumbing.Hash, o *objects) (bool, error) {
 // wanting begins a request with what both sides can do.
 func wanting(caps *capability.List, ids ...plumbing.Hash) *packp.UploadPackRequest {
 	req := packp.NewUploadPackRequest()
-	for _, c := range []capability.Capability{capability.OFSDelta} {
-		if caps.Supports(c) {
-			mustSet(req.Capabilities, c)
-		}
+	if caps.Supports(capability.OFSDelta) {
+		mustSet(req.Capabilities, capability.OFSDelta)
 	}
 	if caps.Supports(capability.Sideband64k) {
 		mustSet(req.Capabilities, capability.Sideband64k)
@@ -266,6 +274,12 @@ func (l *remoteLook) pack(ctx context.Context, req *packp.UploadPackRequest) (*p
 	}
 	if len(raw) > maxPack {
 		return nil, nil, fmt.Errorf("%w: the server sends more than %d bytes", errTooLarge, int64(maxPack))
+	}
+	if req.Capabilities.Supports(capability.ThinPack) {
+		read := func(id plumbing.Hash) (object, error) { return l.remote.objects.read(id, maxInflated) }
+		if raw, err = completeThin(raw, read); err != nil {
+			return nil, nil, err
+		}
 	}
 	packs, err := indexPack(raw)
 	return resp, packs, err
