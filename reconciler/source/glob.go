@@ -10,10 +10,10 @@ import (
 // git's ? stands for a byte. It returns nil for a pattern that git lets match
 // nothing, as one with an open bracket.
 //
-//	*          anything but a slash        **/ in front   any directories, or none
-//	?          one byte, no slash          /**/           any directories, or none
-//	[a-z] [!a] one of, none of             /** at the end everything inside
-//	\x         x itself                    other **       as *
+//   - anything but a slash        **/ in front   any directories, or none
+//     ?          one byte, no slash          /**/           any directories, or none
+//     [a-z] [!a] one of, none of             /** at the end everything inside
+//     \x         x itself                    other **       as *
 func compileGlob(pattern string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`(?s)\A`)
