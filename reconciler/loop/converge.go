@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -62,7 +63,17 @@ func (e *Engine) Converge(ctx context.Context, p *Planned, trigger string, progr
 			return report, err
 		}
 		p.Plan = approve(approved, p.Plan)
+		report.again(again, p.Plan)
 	}
+}
+
+// again forgets the failures of bindings that were planned anew, and takes in
+// what the new plan skips: an outcome that was unknown may turn out to be done.
+func (r *Report) again(bindings Scope, p plan.Plan) {
+	for b := range bindings {
+		delete(r.Errors, b)
+	}
+	maps.Copy(r.Errors, blocked(p))
 }
 
 // work does the jobs of a round: the key managers of each environment first,

@@ -29,6 +29,8 @@ type World struct {
 	Fail func(step plan.Step, after bool) error
 	// Steps are the effects so far.
 	Steps []plan.Step
+	// URL is where endpoints are reached: URL/organization/project/agent.
+	URL string
 	// Down makes every call to a kind of resource fail as unreachable.
 	Down map[resource.Kind]bool
 }
@@ -92,6 +94,9 @@ func (k *keeper) Observe(_ context.Context, resources []resource.Resource) ([]re
 		if k.Down[k.kind] {
 			out[i].Err = &fault.Error{Class: fault.Transient, Target: k.Name(), Op: "observe", Unreachable: true, Err: errors.New("down")}
 			continue
+		}
+		if k.kind == resource.KindEndpoint && k.URL != "" {
+			out[i].URL = k.URL + "/" + r.ID.Binding.Identity()
 		}
 		t, ok := k.Things[r.ID]
 		if !ok {
@@ -206,6 +211,33 @@ func (t *Thing) store(was resource.State, s plan.Step, in target.Input) resource
 	c.SecretDigest = c.ClientSecret.Digest(c.ClientID)
 	c.MarkDigest = c.SecretDigest
 	return c.ClientSecret
+}
+
+// Look returns what stands of a resource; nil if nothing does.
+func (w *World) Look(id resource.ID) *Thing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, ok := w.Things[id]
+	if !ok {
+		return nil
+	}
+	c := *t
+	c.State = clone(t.State)
+	return &c
+}
+
+// Remove takes a resource away as a stranger would.
+func (w *World) Remove(id resource.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.Things, id)
+}
+
+// Count returns the number of effects so far.
+func (w *World) Count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.Steps)
 }
 
 // Overwrite puts a secret into a credential as a stranger would: the mark does

@@ -1,0 +1,261 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/loop"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+func TestApplyConvergesAndProves(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeNone))
+	_, report := s.apply()
+	if len(report.Errors) > 0 || report.Failed > 0 {
+		t.Fatalf("got %+v", report)
+	}
+	row := s.row("booking")
+	if row.Status != inventory.Converged || row.LastProof == nil || !row.LastProof.OK || len(row.LastProof.Checks) != 3 {
+		t.Errorf("booking: got %+v", row)
+	}
+	if row.ClientID != "acme_travel_booking_production" || row.CredentialPath != "secret/agents/acme/travel/booking/production/own" {
+		t.Errorf("the row lacks what a consumer needs: %+v", row)
+	}
+	before := s.world.Count()
+	if p, _ := s.apply(); !p.Empty() || s.world.Count() != before {
+		t.Errorf("a second apply does something: %s", p.Counts())
+	}
+}
+
+func TestDisabledAndVanishedDiffer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+	s.apply()
+	s.push(agent("booking", schema.SchemeNone))
+	if _, report := s.apply(); len(report.Errors) > 0 {
+		t.Fatalf("got %v", report.Errors)
+	}
+	if got := s.world.Look(resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}); got.State.Endpoint.Scheme != schema.SchemeNone {
+		t.Error("the spec says none and the endpoint does not")
+	}
+	if got := s.world.Look(resource.ID{Kind: resource.KindEndpoint, Binding: binding("search")}); got.State.Endpoint.Scheme != schema.SchemeOAuth2 {
+		t.Error("a vanished spec opened an endpoint")
+	}
+	for _, name := range []string{"booking", "search"} {
+		if s.world.Look(resource.ID{Kind: resource.KindClient, Binding: binding(name), Name: resource.ClientOwn}) != nil {
+			t.Errorf("the client of %s was not pruned", name)
+		}
+	}
+	if got := s.row("search").Status; got != inventory.Locked {
+		t.Errorf("a vanished spec is %q, want locked", got)
+	}
+}
+
+func TestNothingVanishesBySomethingElse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		reason string
+		change func(*scene)
+	}{
+		"a broken file": {
+			"an agent is gone only at a revision that loads whole", func(s *scene) { s.broken = true; s.push(agent("search", schema.SchemeOAuth2)) },
+		},
+		"an empty repository": {"it is more likely a mistake", func(s *scene) { s.push() }},
+		"a force-push": {
+			"unrelated history says nothing about what is meant", func(s *scene) { s.descends = false; s.push(agent("search", schema.SchemeOAuth2)) },
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, loop.Options{})
+			s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+			s.apply()
+			tc.change(s)
+			p := s.plan()
+			for _, st := range p.Steps {
+				if st.Action.Effectful() {
+					t.Errorf("%s: %s %s", tc.reason, st.Action, st.ID)
+				}
+			}
+			if p.Counts().Skip == 0 {
+				t.Error("what is held back is not shown")
+			}
+			s.engine.Options.AllowMassChange = true
+			if s.broken {
+				return // nothing lifts this one
+			}
+			if p := s.plan(); p.Counts().Delete == 0 {
+				t.Error("--allow-mass-change does not lift it")
+			}
+		})
+	}
+}
+
+func TestDatabaseLost(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+	s.apply()
+	store, err := inventory.Open(t.Context(), "sqlite::memory:", inventory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close() //nolint:errcheck // in memory
+	s.engine.Store, s.store = store, store
+	before := s.world.Count()
+	s.push(agent("booking", schema.SchemeOAuth2))
+	p, _ := s.apply()
+	if s.world.Count() != before {
+		t.Errorf("a lost database changed something: %s", p.Counts())
+	}
+	owned, err := store.Owned(t.Context(), "production")
+	if err != nil || len(owned) < 6 {
+		t.Errorf("ownership was not rebuilt from marks: %v, %v", owned, err)
+	}
+}
+
+func TestUnknownOutcomeIsObserved(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	var struck atomic.Bool
+	s.world.Fail = func(st plan.Step, after bool) error {
+		if after && st.ID.Kind == resource.KindClient && struck.CompareAndSwap(false, true) {
+			return fault.New(fault.Unknown, "LostAnswer", "the connection ended")
+		}
+		return nil
+	}
+	s.push(agent("booking", schema.SchemeOAuth2))
+	if _, report := s.apply(); len(report.Errors) > 0 {
+		t.Errorf("got %v", report.Errors)
+	}
+	creates := 0
+	for _, st := range s.world.Steps {
+		if st.ID.Kind == resource.KindClient && st.ID.Binding == binding("booking") {
+			creates++
+		}
+	}
+	if creates != 1 {
+		t.Errorf("the client was made %d times", creates)
+	}
+}
+
+// daemon runs the engine until the test ends.
+func (s *scene) daemon() {
+	s.t.Helper()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(s.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- s.engine.Run(ctx) }()
+	s.t.Cleanup(func() {
+		cancel(errors.New("the test ended"))
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			s.t.Error("the daemon does not stop")
+		}
+	})
+}
+
+func TestDaemonFollowsPushes(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: time.Hour})
+	s.push(agent("booking", schema.SchemeNone))
+	s.daemon()
+	s.push(agent("booking", schema.SchemeOAuth2))
+	eventually(t, "booking is protected and proved", func() bool {
+		row := s.row("booking")
+		return row.Status == inventory.Converged && row.Enabled && row.LastProof != nil && row.LastProof.OK
+	})
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+	eventually(t, "search is protected", func() bool { return s.row("search").Status == inventory.Converged })
+}
+
+func TestDaemonRepairsDrift(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: 100 * time.Millisecond})
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.daemon()
+	endpoint := resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}
+	client := resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: resource.ClientOwn}
+	credential := resource.ID{Kind: resource.KindCredential, Binding: binding("booking"), Name: resource.ClientOwn}
+	eventually(t, "booking converges", func() bool { return s.row("booking").Status == inventory.Converged })
+	s.world.Remove(endpoint)
+	s.world.Remove(client)
+	s.world.Overwrite(credential, resource.NewSecret("a stranger's"))
+	eventually(t, "all three are repaired", func() bool {
+		e, c, k := s.world.Look(endpoint), s.world.Look(client), s.world.Look(credential)
+		return e != nil && c != nil && k.State.Credential.ClientSecret.Reveal() != "a stranger's" &&
+			c.State.Client.SecretDigest == k.State.Credential.SecretDigest
+	})
+}
+
+func TestDaemonRetriesByItself(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: time.Hour})
+	var failures atomic.Int32
+	s.world.Fail = func(st plan.Step, after bool) error {
+		if !after && st.ID.Kind == resource.KindClient && failures.Add(1) <= 3 {
+			return fault.New(fault.Transient, "Busy", "try again")
+		}
+		return nil
+	}
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.daemon()
+	eventually(t, "booking converges", func() bool { return s.row("booking").Status == inventory.Converged })
+}
+
+func TestDaemonHoldsMassChanges(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: 50 * time.Millisecond})
+	var agents []schema.Agent
+	for i := range 8 {
+		agents = append(agents, agent(fmt.Sprintf("agent-%d", i), schema.SchemeOAuth2))
+	}
+	s.push(agents...)
+	s.daemon()
+	eventually(t, "all converge", func() bool {
+		rows, err := s.store.Bindings(context.Background(), inventory.Filter{Status: inventory.Converged, Organization: "acme"})
+		return err == nil && len(rows) == 8
+	})
+	s.push(agent("agent-0", schema.SchemeOAuth2), agent("newcomer", schema.SchemeOAuth2))
+	eventually(t, "the newcomer converges though the rest is held back", func() bool { return s.row("newcomer").Status == inventory.Converged })
+	eventually(t, "the held binding says why", func() bool {
+		row := s.row("agent-7")
+		return row.Status == inventory.Stalled && strings.Contains(row.Message, "more than 30 %")
+	})
+	if s.world.Look(resource.ID{Kind: resource.KindClient, Binding: binding("agent-7"), Name: resource.ClientOwn}) == nil {
+		t.Error("a client was deleted though the guard held the plan")
+	}
+}
+
+func TestSuspended(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	a := agent("booking", schema.SchemeOAuth2)
+	a.Suspend = &schema.Suspend{Reason: "incident 12", Until: time.Now().Add(time.Hour)}
+	s.push(a)
+	s.apply()
+	if row := s.row("booking"); row.Status != inventory.Suspended || row.SuspendReason != "incident 12" {
+		t.Errorf("got %+v", row)
+	}
+	if s.world.Look(resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}) != nil {
+		t.Error("a suspended binding was changed")
+	}
+	s.engine.Options.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	s.apply()
+	if row := s.row("booking"); row.Status != inventory.Converged {
+		t.Errorf("a suspension does not end by itself: %+v", row)
+	}
+}
