@@ -1,0 +1,175 @@
+package openbao
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
+)
+
+// Apply implements target.Applier.
+//
+//	the entry now                        | create        | update           | delete
+//	-------------------------------------+---------------+------------------+--------
+//	does not exist                       | mark, data    | moved            | done
+//	is not marked ours                   | conflict      | conflict         | conflict
+//	is ours and already as the step says | done          | done             |
+//	is ours, without a readable version  | complete      | complete         | purge
+//	is ours and as the plan saw it       | (not seen)    | mark, data       | purge
+//	is ours and is something else        | moved         | moved            | moved
+//
+// "Complete" restores the secret that the client holds, if a version has it, and
+// writes a fresh one if not.
+func (t *Target) Apply(ctx context.Context, step plan.Step, input target.Input) (target.Outcome, error) {
+	out, f := t.apply(ctx, step, input)
+	if f != nil {
+		return out, f // a nil *fault.Error must not become a non-nil error
+	}
+	return out, nil
+}
+
+func (t *Target) apply(ctx context.Context, step plan.Step, input target.Input) (target.Outcome, *fault.Error) {
+	p := place{op: string(step.Action), resource: step.ID.String()}
+	state := resource.State{}
+	if step.After != nil {
+		state = *step.After
+	} else if step.Before != nil {
+		state = *step.Before
+	}
+	e, f := t.locate(step.ID, state)
+	if f != nil {
+		return target.Outcome{}, t.explain(p, f)
+	}
+	if ctx.Err() != nil {
+		return target.Outcome{}, t.explain(p, context.Cause(ctx))
+	}
+	if f := t.readyNow(ctx); f != nil {
+		return target.Outcome{}, f
+	}
+	t.remember(e.key)
+	change := &change{target: t, entry: e, step: step, input: input}
+	switch {
+	case step.Action == plan.Delete:
+		return change.remove(ctx)
+	case step.After == nil || step.After.Credential == nil:
+		return target.Outcome{}, t.explain(p, fault.New(fault.Stalled, "BadStep", "the step says no credential to write"))
+	case step.Action == plan.Create:
+		return change.create(ctx)
+	case step.Action == plan.Update || step.Action == plan.Replace:
+		return change.update(ctx)
+	default:
+		return target.Outcome{}, t.explain(p, fault.New(fault.Stalled, "BadStep", "the action %q has no effect", step.Action))
+	}
+}
+
+// change carries out one step on one entry.
+type change struct {
+	target *Target
+	entry  entry
+	step   plan.Step
+	input  target.Input
+	writes int
+}
+
+// place says what the step needs at a path.
+func (c *change) place(kind, capability string) place {
+	return place{string(c.step.Action), c.entry.id.String(), c.target.api(kind, c.entry.key), capability}
+}
+
+func (c *change) fail(f *fault.Error) *fault.Error {
+	return c.target.explain(place{op: string(c.step.Action), resource: c.entry.id.String()}, f)
+}
+
+// done is the outcome where a record is what the step asks for.
+func (c *change) done(r record) (target.Outcome, *fault.Error) {
+	return target.Outcome{
+		Secret: resource.NewSecret(r.text(fieldClientSecret)), Version: r.guard(), Writes: c.writes,
+	}, nil
+}
+
+// mine is a conflict unless an entry is marked ours.
+func (c *change) mine(r record) *fault.Error {
+	owner, who := c.target.owner(c.entry.id, r.custom)
+	if owner == resource.OwnerUs {
+		return nil
+	}
+	f := fault.New(fault.Conflict, "NotOurs", "%s belongs to %s", c.entry.path, who)
+	f.Hint = "remove it there, or rename the agent or the client"
+	return c.fail(f)
+}
+
+// seen reports that an entry is in the version that the plan saw.
+func (c *change) seen(r record) bool {
+	g, ok := parseGuard(c.step.Version)
+	return ok && r.there && g.version == r.version && g.created == r.created
+}
+
+// fields is what is to stand: what else the entry holds is kept.
+func (c *change) fields(old map[string]json.RawMessage, secret resource.Secret) map[string]json.RawMessage {
+	want := c.step.After.Credential
+	out := maps.Clone(old)
+	if out == nil {
+		out = map[string]json.RawMessage{}
+	}
+	for field, value := range map[string]string{
+		fieldClientID: want.ClientID, fieldTokenEndpoint: want.TokenEndpoint, fieldIssuer: want.Issuer,
+		fieldAudience: want.Audience, fieldClientSecret: secret.Reveal(),
+	} {
+		out[field], _ = json.Marshal(value) // a string always has a JSON form
+	}
+	return out
+}
+
+// holds reports that an entry has the fields that the step asks for, and some
+// secret.
+func (c *change) holds(r record) bool {
+	want := c.step.After.Credential
+	return r.live && r.text(fieldClientSecret) != "" && r.text(fieldClientID) == want.ClientID &&
+		r.text(fieldTokenEndpoint) == want.TokenEndpoint && r.text(fieldIssuer) == want.Issuer &&
+		r.text(fieldAudience) == want.Audience
+}
+
+// digest names the secret that stands in an entry.
+func (c *change) digest(r record) string {
+	return resource.NewSecret(r.text(fieldClientSecret)).Digest(c.entry.clientID())
+}
+
+// write stores fields after a version and looks again if the answer is lost.
+func (c *change) write(ctx context.Context, r record, fields map[string]json.RawMessage) (target.Outcome, *fault.Error) {
+	t, p := c.target, c.place("data", "update")
+	custom := r.custom
+	c.writes++
+	now, err := t.putData(ctx, c.entry.key, fields, r.version)
+	if err != nil {
+		f := t.settle(ctx, p, err, func(ctx context.Context) (bool, *fault.Error) {
+			var f *fault.Error
+			now, f = t.read(ctx, c.entry)
+			return f == nil && now.live && maps.EqualFunc(now.fields, fields, sameJSON), f
+		})
+		if f != nil {
+			return target.Outcome{Writes: c.writes}, f
+		}
+		custom = now.custom
+	}
+	t.ledger.wrote(c.entry.key, now.version, now.created)
+	now.custom = custom
+	return c.done(now)
+}
+
+// sameJSON compares two values as the server does not keep their spelling.
+func sameJSON(a, b json.RawMessage) bool {
+	if string(a) == string(b) {
+		return true
+	}
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	xs, xerr := json.Marshal(x)
+	ys, yerr := json.Marshal(y)
+	return xerr == nil && yerr == nil && string(xs) == string(ys)
+}

@@ -1,0 +1,124 @@
+package openbao
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// giveUpAfter is how many reads in a row may go without a usable answer before
+// the rest of a pass is not tried: against a server that hangs, each costs the
+// whole timeout.
+const giveUpAfter = 3
+
+// Observe implements target.Observer: one GET for each credential that stands,
+// and a second one to tell an entry without data from none.
+//
+//	entry                              | found | owner, state
+//	-----------------------------------+-------+-------------------------------
+//	no such key                        | no    |
+//	latest version is readable         | yes   | by its mark, its fields
+//	latest is deleted or destroyed     | yes   | by its mark, no secret
+//	custom metadata without a version  | yes   | by its mark, no secret
+func (t *Target) Observe(ctx context.Context, resources []resource.Resource) ([]resource.Observed, error) {
+	start := time.Now()
+	if f := t.readyNow(ctx); f != nil {
+		return nil, f
+	}
+	pass := &pass{target: t, out: make([]resource.Observed, len(resources))}
+	var group errgroup.Group
+	group.SetLimit(t.config.Reads)
+	for i, r := range resources {
+		group.Go(func() error {
+			pass.out[i] = pass.one(ctx, r)
+			return nil
+		})
+	}
+	_ = group.Wait() // what fails stands in the observations
+	if pass.absent.Load() {
+		// Absence counts only in the right mount, which may have been replaced
+		// since we looked: below KV version 1 the same reads find nothing.
+		if f := t.ready(ctx, start); f != nil {
+			pass.distrust(f)
+		}
+	}
+	if f := pass.stopped.Load(); f != nil && pass.answered.Load() == 0 {
+		return nil, f
+	}
+	return pass.out, nil
+}
+
+// pass is one call of Observe.
+type pass struct {
+	target   *Target
+	out      []resource.Observed
+	failures atomic.Int32 // without a usable answer, in a row
+	answered atomic.Int32
+	absent   atomic.Bool
+	stopped  atomic.Pointer[fault.Error]
+}
+
+func (p *pass) one(ctx context.Context, r resource.Resource) resource.Observed {
+	o := resource.Observed{ID: r.ID}
+	t := p.target
+	if f := p.stopped.Load(); f != nil {
+		o.Err = f
+		return o
+	}
+	e, f := t.locate(r.ID, r.State)
+	if f != nil {
+		o.Err = t.explain(place{op: "observe", resource: r.ID.String()}, f)
+		return o
+	}
+	rec, f := t.read(ctx, e)
+	if f != nil {
+		p.failed(f)
+		o.Err = f
+		return o
+	}
+	p.answered.Add(1)
+	p.failures.Store(0)
+	t.remember(e.key)
+	if !rec.there {
+		p.absent.Store(true)
+		return o
+	}
+	c := rec.credential(e)
+	o.Found, o.State.Credential, o.Version = true, &c, rec.guard()
+	o.Owner, o.OwnerName = t.owner(r.ID, rec.custom)
+	return o
+}
+
+// failed counts a failure, and stops the pass where more of it is to come.
+func (p *pass) failed(f *fault.Error) {
+	if systemic(f) || f.Unreachable && p.failures.Add(1) >= giveUpAfter {
+		p.stopped.CompareAndSwap(nil, f)
+	}
+	if !f.Unreachable && !systemic(f) {
+		p.answered.Add(1)
+	}
+}
+
+// distrust takes back every "not found" of a pass.
+func (p *pass) distrust(f *fault.Error) {
+	for i := range p.out {
+		if o := &p.out[i]; !o.Found && o.Err == nil {
+			o.Err = f
+		}
+	}
+}
+
+// remember keeps one key that is worked on, so that Check can ask what the
+// token may do there.
+func (t *Target) remember(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sample == "" {
+		t.sample = key
+	}
+}

@@ -1,0 +1,145 @@
+package openbao
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
+)
+
+// update changes an entry of ours: it reads what stands, changes what the step
+// asks for, keeps what people added, and writes under check-and-set.
+func (c *change) update(ctx context.Context) (target.Outcome, *fault.Error) {
+	r, f := c.target.read(ctx, c.entry)
+	if f != nil {
+		return target.Outcome{}, f
+	}
+	if !r.there {
+		return target.Outcome{}, c.fail(moved())
+	}
+	if f := c.mine(r); f != nil {
+		return target.Outcome{}, f
+	}
+	if c.tookEffect(r) {
+		return c.done(r)
+	}
+	if !c.seen(r) {
+		return target.Outcome{}, c.fail(moved())
+	}
+	if !r.live || r.text(fieldClientSecret) == "" || c.step.NewSecret {
+		return c.complete(ctx, r)
+	}
+	return c.write(ctx, r, c.fields(r.fields, resource.NewSecret(r.text(fieldClientSecret))))
+}
+
+// tookEffect reports that there is nothing left to do. A new secret took effect
+// if the mark names another secret than it did when the plan was made, and that
+// one stands.
+func (c *change) tookEffect(r record) bool {
+	if !c.holds(r) {
+		return false
+	}
+	g, ok := parseGuard(c.step.Version)
+	return !c.step.NewSecret || ok && !c.seen(r) && r.custom[markDigest] == c.digest(r) && r.custom[markDigest] != g.digest
+}
+
+// complete gives an entry of ours another secret: the one that the client holds
+// if an earlier version has it, so that consumers go on working, else a fresh
+// one. Where the version that stands has it already, a fresh one was asked for.
+func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault.Error) {
+	t := c.target
+	secret := resource.GenerateSecret()
+	if peer := c.input.PeerDigest; peer != "" && (!r.live || c.digest(r) != peer) {
+		found, ok, f := c.recover(ctx, r, peer)
+		if f != nil {
+			return target.Outcome{Writes: c.writes}, f
+		}
+		if ok {
+			secret = found
+		}
+	}
+	digest := secret.Digest(c.entry.clientID())
+	mark := t.markText(c.entry.id, digest)
+	if r.custom[markDigest] != digest {
+		c.writes++
+		if err := t.patchMark(ctx, c.entry, t.mark(c.entry.id, digest)); err != nil {
+			f := t.settle(ctx, c.place("metadata", "patch"), err, func(ctx context.Context) (bool, *fault.Error) {
+				now, f := t.readAbout(ctx, c.entry)
+				return now.custom[markDigest] == digest, f
+			})
+			if f != nil {
+				return target.Outcome{Writes: c.writes}, f
+			}
+		}
+	}
+	r.custom = maps.Clone(r.custom)
+	maps.Copy(r.custom, mark)
+	return c.write(ctx, r, c.fields(r.fields, secret))
+}
+
+// mostVersions bounds how many versions are looked at.
+const mostVersions = 50
+
+// recover looks for a kept version whose secret has a digest, the newest first.
+// A deleted version is restored to be read, and deleted again if it is not the
+// one.
+func (c *change) recover(ctx context.Context, r record, digest string) (resource.Secret, bool, *fault.Error) {
+	t := c.target
+	about, f := t.readAbout(ctx, c.entry)
+	if f != nil {
+		return resource.Secret{}, false, f
+	}
+	var readable, deleted []int
+	for n, v := range about.versions {
+		switch {
+		case v.Destroyed, r.live && n == r.version:
+		case v.Deletion == "":
+			readable = append(readable, n)
+		default:
+			deleted = append(deleted, n)
+		}
+	}
+	newest := func(ns []int) []int {
+		slices.Sort(ns)
+		slices.Reverse(ns)
+		return ns[:min(len(ns), mostVersions)]
+	}
+	for _, n := range newest(readable) {
+		if secret, ok, f := c.secretOf(ctx, n, digest); ok || f != nil {
+			return secret, ok, f
+		}
+	}
+	for _, n := range newest(deleted) {
+		c.writes++
+		if err := t.versionsCall(ctx, "undelete", c.entry.key, n); err != nil {
+			return resource.Secret{}, false, t.explain(c.place("undelete", "update"), err)
+		}
+		secret, ok, f := c.secretOf(ctx, n, digest)
+		if ok {
+			return secret, true, nil
+		}
+		c.writes++
+		if err := t.versionsCall(context.WithoutCancel(ctx), "delete", c.entry.key, n); err != nil {
+			return resource.Secret{}, false, t.explain(c.place("delete", "update"), err)
+		}
+		if f != nil {
+			return resource.Secret{}, false, f
+		}
+	}
+	return resource.Secret{}, false, nil
+}
+
+// secretOf returns the secret of a version if it has the digest.
+func (c *change) secretOf(ctx context.Context, version int, digest string) (resource.Secret, bool, *fault.Error) {
+	r, err := c.target.readData(ctx, c.entry.key, version)
+	if err != nil {
+		return resource.Secret{}, false, c.target.explain(c.place("data", "read"), err)
+	}
+	if !r.live || c.digest(r) != digest {
+		return resource.Secret{}, false, nil
+	}
+	return resource.NewSecret(r.text(fieldClientSecret)), true, nil
+}
