@@ -41,7 +41,9 @@ func (a *analyser) file(file *ast.File) {
 				a.facts.Mention = MentionYes
 			}
 		}
-		if _, ok := d.(*ast.ImportDecl); !ok {
+		switch d.(type) {
+		case *ast.Package, *ast.ImportDecl:
+		default:
 			a.references(d)
 		}
 	}

@@ -1,0 +1,120 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gatewright/gatewright/schema/internal/child"
+)
+
+// idleLife is how long a worker without work is kept.
+const idleLife = time.Minute
+
+// pool keeps one worker and replaces it as need be. It is safe for concurrent
+// use; requests wait for one another.
+type pool struct {
+	argv   []string
+	limits child.Limits
+
+	mu      sync.Mutex
+	process *child.Process
+	probing bool // the limits of process are those of a probe
+	idle    *time.Timer
+	closed  bool
+}
+
+// errClosed says that a loader was used after it was closed.
+var errClosed = errors.New("load specs: the loader is closed")
+
+// do has the worker answer a request. A probe has an eighth of the time. The
+// error is a *[child.CapError] or one of the machinery.
+func (p *pool) do(ctx context.Context, req request, probe bool) (reply, error) {
+	message, err := encodeRequest(req)
+	if err != nil {
+		return reply{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.ready(ctx, probe); err != nil {
+		return reply{}, err
+	}
+	answer, err := p.process.Call(ctx, message)
+	if err != nil {
+		p.process = nil
+		return reply{}, err
+	}
+	if p.process.Resident() > p.limits.Memory/2 {
+		p.dropLocked()
+	}
+	p.idle.Reset(idleLife)
+	return decodeReply(answer)
+}
+
+// ready makes sure that there is a worker with the right limits.
+func (p *pool) ready(ctx context.Context, probe bool) error {
+	if p.closed {
+		return errClosed
+	}
+	if p.process != nil && p.probing == probe {
+		return nil
+	}
+	p.dropLocked()
+	argv, err := p.command()
+	if err != nil {
+		return err
+	}
+	limits := p.limits
+	if probe {
+		limits.CPU, limits.Wall = limits.CPU/8, limits.Wall/8
+	}
+	if p.process, err = child.Start(ctx, argv, limits); err != nil {
+		return fmt.Errorf("load specs: %w", err)
+	}
+	p.probing = probe
+	if p.idle == nil {
+		p.idle = time.AfterFunc(idleLife, p.expire)
+	}
+	return nil
+}
+
+// command returns the command line of the worker.
+func (p *pool) command() ([]string, error) {
+	if len(p.argv) > 0 {
+		return p.argv, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("load specs: find the worker's program: %w", err)
+	}
+	return []string{self, workerArgument}, nil
+}
+
+// dropLocked ends the worker, if there is one.
+func (p *pool) dropLocked() {
+	if p.process != nil {
+		p.process.Close()
+		p.process = nil
+	}
+}
+
+// expire ends a worker that had no work.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropLocked()
+}
+
+// close ends the worker for good.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.idle != nil {
+		p.idle.Stop()
+	}
+	p.dropLocked()
+}
