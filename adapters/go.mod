@@ -11,6 +11,7 @@ require (
 	cuelang.org/go v0.17.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/failsafe-go/failsafe-go v0.9.8 // indirect
+	github.com/gatewright/gatewright/fixtures v0.0.0
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
@@ -43,3 +44,5 @@ require (
 replace github.com/gatewright/gatewright/schema => ../schema
 
 replace github.com/gatewright/gatewright/reconciler => ../reconciler
+
+replace github.com/gatewright/gatewright/fixtures => ../fixtures
