@@ -62,7 +62,10 @@ func problemOf(a answer) (p problem, ok bool) {
 //	other 4xx                         | stalled     | no
 func refusal(a answer) error {
 	p, known := problemOf(a)
-	f := &fault.Error{Class: fault.Stalled, Reason: "Refused", Err: errors.New(describe(a, p, known)), RetryAfter: retryAfter(a.retryAfter)}
+	f := &fault.Error{
+		Class: fault.Stalled, Reason: "Refused", Hint: hintLog,
+		Err: errors.New(describe(a, p, known)), RetryAfter: retryAfter(a.retryAfter),
+	}
 	switch {
 	case a.status >= 300 && a.status < 400, a.status < 300:
 		return notAPI(a)
@@ -111,6 +114,9 @@ var code = regexp.MustCompile(`^[A-Za-z_]{1,40}(-[0-9]{1,6})?$`)
 
 // correlation is what an id looks like under which the server logged a call.
 var correlation = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+
+// hintLog is where a person learns more.
+const hintLog = "see ThunderID's log, and check its address in the configuration"
 
 // describe says in words what the server answered.
 func describe(a answer, p problem, known bool) string {

@@ -51,7 +51,7 @@ func examine(ctx context.Context, name string, look func(context.Context) (strin
 	}
 	hint := fault.HintOf(err)
 	if hint == "" {
-		hint = "see ThunderID's log, and check its address in the configuration"
+		hint = hintLog
 	}
 	return target.Finding{Name: name, Message: err.Error(), Hint: hint}
 }

@@ -126,6 +126,7 @@ func (e *effect) occupied(ctx context.Context, item importItem) (resource.Observ
 		return o, f
 	}
 	f := fault.New(fault.Stalled, "Refused", "ThunderID refused the import")
+	f.Hint = hintLog
 	if code.MatchString(item.Code) {
 		f.Err = fmt.Errorf("ThunderID refused the import: %s (%s)", item.Code, meanings[item.Code])
 	}
