@@ -177,8 +177,27 @@ func loadPack(dir, name string) (*pack, error) {
 		return nil, fmt.Errorf("%w: index of pack %s: %w", errCorrupt, filepath.Base(name), err)
 	}
 	file := strings.TrimSuffix(filepath.Base(name), ".idx") + ".pack"
-	open := func() (billy.File, error) { return osfs.New(dir).Open(filepath.Join("pack", file)) }
+	open := func() (billy.File, error) { return openPack(filepath.Join(dir, "pack", file)) }
 	return &pack{name: name, idx: idx, open: open}, nil
+}
+
+// smallPack is the size up to which a pack is read whole: each object of a pack
+// on disk costs several system calls, and a repository of specs is small.
+const smallPack = 16 << 20
+
+func openPack(file string) (billy.File, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > smallPack {
+		return osfs.New(filepath.Dir(file)).Open(filepath.Base(file))
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return memoryFile{bytes.NewReader(raw)}, nil
 }
 
 // size returns the size of an object, from its header.
@@ -255,7 +274,7 @@ func (d *depot) looseSize(id plumbing.Hash) (int64, error) {
 }
 
 func (d *depot) looseRead(id plumbing.Hash) (object, error) {
-	kind, _, content, err := d.looseOpen(id, 32<<10, io.ReadAll)
+	kind, _, content, err := d.looseOpen(id, 4<<10, io.ReadAll)
 	return object{kind, content}, err
 }
 
