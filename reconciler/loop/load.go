@@ -19,14 +19,14 @@ type State struct {
 	// Whole reports that every spec was read, so that the absence of one means
 	// that it is gone.
 	Whole bool
-	// Agents counts the valid specs.
-	Agents int
+	// Agents counts the valid specs, Bindings the environments that they name.
+	Agents, Bindings int
 	// Evaluations counts what had to be evaluated anew.
 	Evaluations int
 }
 
 // Load evaluates a snapshot and derives what it asks for in the engine's
-// environments.
+// environments. An engine without environments only checks the specs.
 func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) {
 	loaded, err := e.Loader.Load(ctx, snap.Tree)
 	if err != nil {
@@ -36,16 +36,24 @@ func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) 
 	for i, env := range e.Environments {
 		environments[i] = env.Environment
 	}
-	set, diagnostics := desired.From(loaded.Agents, environments)
+	var set desired.Set
+	var diagnostics schema.Diagnostics
+	if len(environments) > 0 {
+		set, diagnostics = desired.From(loaded.Agents, environments)
+	}
+	bindings := 0
+	for _, a := range loaded.Agents {
+		bindings += len(a.Environments)
+	}
 	all := append(loaded.Diagnostics, diagnostics...).Sorted()
 	return State{
 		Revision: snap.Revision, Set: set, Diagnostics: all,
 		Whole:  loaded.Whole && !diagnostics.HasErrors(),
-		Agents: len(loaded.Agents), Evaluations: loaded.Evaluations,
+		Agents: len(loaded.Agents), Bindings: bindings, Evaluations: loaded.Evaluations,
 	}, nil
 }
 
-// bindings indexes what a set wants.
+// index lists what a set wants.
 func index(set desired.Set) map[resource.Binding]*desired.Binding {
 	out := make(map[resource.Binding]*desired.Binding, len(set.Bindings))
 	for i := range set.Bindings {

@@ -7,11 +7,13 @@ import (
 	"os"
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/command"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // version is set by the linker.
 var version = "dev"
 
 func main() {
+	schema.WorkerMain()
 	os.Exit(command.Main(context.Background(), os.Args[1:], version))
 }

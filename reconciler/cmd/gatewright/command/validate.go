@@ -57,7 +57,7 @@ func (a *App) check(ctx context.Context, w *wired, snap source.Snapshot) error {
 		return err
 	}
 	out := validation{
-		Valid: !st.Diagnostics.HasErrors(), Agents: st.Agents, Bindings: w.bindings(st),
+		Valid: !st.Diagnostics.HasErrors(), Agents: st.Agents, Bindings: st.Bindings,
 		Revision: snap.Revision.Hash, Diagnostics: st.Diagnostics,
 	}
 	if out.Diagnostics == nil {
