@@ -170,6 +170,11 @@ func (r *run) agents(value cue.Value) (unitResult, error) {
 	var list []unitAgent
 	for _, name := range r.names(agents, errs) {
 		v := agents.LookupPath(cue.MakePath(cue.Str(name)))
+		if len(errs) > 0 && len(errs[name]) == 0 {
+			// Errors of values keep those of missing ones from being told, even
+			// of other agents.
+			errs[name] = errors.Errors(v.Validate(cue.Concrete(true)))
+		}
 		if wrong := errs[name]; len(wrong) > 0 {
 			list = append(list, unitAgent{Name: name, Diagnostics: r.explain(name, v, wrong)})
 			continue
@@ -180,6 +185,10 @@ func (r *run) agents(value cue.Value) (unitResult, error) {
 			return unitResult{}, fmt.Errorf("decode agent %q: %w", name, d.err)
 		}
 		agent.Positions = r.positions(name, v)
+		if len(agent.Environments) == 0 {
+			list = append(list, unitAgent{Name: name, Diagnostics: Diagnostics{noEnvironment(agent)}})
+			continue
+		}
 		list = append(list, unitAgent{Name: name, Valid: true, Agent: agent})
 	}
 	return r.finish(list), nil

@@ -2,7 +2,10 @@ package schema
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -47,18 +50,96 @@ func (r *run) explain(name string, v cue.Value, errs []errors.Error) Diagnostics
 	x.schemes()
 	x.unknownFields()
 	for _, err := range errs {
-		path := pathOf(err)[2:]
-		if format, args := err.Msg(); format == cueMissing && len(args) == 1 {
-			path = append(path, fmt.Sprint(args[0]))
-		}
-		key := strings.Join(path, ".")
-		x.byPath[key] = append(x.byPath[key], err)
+		x.add(err)
 	}
-	for key, errs := range x.byPath {
+	x.walk(v)
+	for _, key := range slices.Sorted(maps.Keys(x.byPath)) {
+		errs := x.byPath[key]
 		x.field(splitPath(key, errs[0]), errs)
 	}
 	return x.out.Sorted()
 }
+
+// add sorts an error by the field that it is about.
+func (x *explainer) add(err errors.Error) {
+	path := pathOf(err)
+	if len(path) < 2 {
+		return
+	}
+	path = path[2:]
+	if format, args := err.Msg(); format == cueMissing && len(args) == 1 {
+		path = append(path, fmt.Sprint(args[0]))
+	}
+	key := strings.Join(path, ".")
+	x.byPath[key] = append(x.byPath[key], err)
+}
+
+// walk adds the errors that CUE does not tell of a struct one of whose fields
+// is wrong: those of fields that are missing or have no fixed value.
+func (x *explainer) walk(v cue.Value) {
+	if it, err := v.Fields(cue.Optional(true)); err == nil {
+		for it.Next() {
+			switch it.Selector().ConstraintType() {
+			case cue.RequiredConstraint:
+				x.required(it.Value())
+			case cue.OptionalConstraint:
+			default:
+				x.walk(it.Value())
+			}
+		}
+		return
+	}
+	if it, err := v.List(); err == nil {
+		for it.Next() {
+			x.walk(it.Value())
+		}
+		return
+	}
+	for _, err := range errors.Errors(v.Validate(cue.Concrete(true))) {
+		if key := strings.Join(pathOf(err), "."); x.byPath[strings.TrimPrefix(key, "agents."+x.name+".")] == nil {
+			x.add(err)
+		}
+	}
+}
+
+// required notes that a required field is missing.
+func (x *explainer) required(v cue.Value) {
+	var path []string
+	for _, s := range v.Path().Selectors() {
+		if s.Type() == cue.IndexLabel {
+			path = append(path, strconv.Itoa(s.Index()))
+			continue
+		}
+		path = append(path, s.Unquoted())
+	}
+	if len(path) > 2 {
+		key := strings.Join(path[2:], ".")
+		if x.byPath[key] == nil {
+			x.byPath[key] = []errors.Error{requiredError{path, v.Pos()}}
+		}
+	}
+}
+
+// requiredError is the error of CUE for a required field that is missing.
+type requiredError struct {
+	path []string
+	pos  token.Pos
+}
+
+// Error is the message of CUE.
+func (e requiredError) Error() string { return cueRequired }
+
+// Position is where the field is required.
+func (e requiredError) Position() token.Pos { return e.pos }
+
+// InputPositions is empty: one place contributes.
+func (e requiredError) InputPositions() []token.Pos { return nil }
+
+// Path is the path of the field.
+func (e requiredError) Path() []string { return e.path }
+
+// Msg is the message of CUE.
+func (e requiredError) Msg() (format string, args []any) { return cueRequired, nil }
 
 // splitPath returns the path of an error as it was before it was joined.
 func splitPath(key string, err errors.Error) []string {
@@ -155,18 +236,29 @@ func (x *explainer) report(path []string, code, message, hint string, related []
 // schemes reports environments that say how callers authenticate and not by
 // which scheme: nothing else of them can be judged.
 func (x *explainer) schemes() {
-	environments := x.value.LookupPath(cue.ParsePath("environments"))
-	it, err := environments.Fields()
-	if err != nil {
+	if x.places == nil {
 		return
 	}
-	for it.Next() {
-		auth := it.Value().LookupPath(cue.ParsePath("endpointAuthentication"))
-		path := []string{"environments", it.Selector().Unquoted(), "endpointAuthentication"}
-		if auth.Exists() && auth.IncompleteKind() == cue.StructKind && !auth.LookupPath(cue.ParsePath("scheme")).Exists() {
-			x.report(append(path, "scheme"), "missing-scheme", "scheme is required and has no default", `write scheme: "oauth2", "apiKey" or "none"`, nil)
+	x.places.list()
+	for _, path := range x.places.paths {
+		if generic(path) != authPath {
+			continue
+		}
+		scheme := append(slices.Clone(path), "scheme")
+		if _, written := x.places.fields[strings.Join(scheme, ".")]; written {
+			continue
+		}
+		if _, err := x.value.LookupPath(selectors(scheme)).String(); err != nil && x.hasFields(path) {
+			x.report(scheme, "missing-scheme", "scheme is required and has no default", `write scheme: "oauth2", "apiKey" or "none"`, nil)
 		}
 	}
+}
+
+// hasFields reports whether fields are written in a field.
+func (x *explainer) hasFields(path []string) bool {
+	return slices.ContainsFunc(x.places.paths, func(p []string) bool {
+		return len(p) > len(path) && slices.Equal(p[:len(path)], path)
+	})
 }
 
 // unknownFields reports the fields that are written and that no definition
@@ -175,7 +267,6 @@ func (x *explainer) unknownFields() {
 	if x.places == nil {
 		return
 	}
-	x.places.list()
 	for _, path := range x.places.paths {
 		if len(path) == 0 || x.covered(path) {
 			continue
@@ -188,11 +279,16 @@ func (x *explainer) unknownFields() {
 			x.unknown(path, known)
 		case parent == "environments" && !validName(name), parent == authPath+".clients" && !validName(name):
 			x.badName(path, name)
+		case parent == "labels" && !labelKey.MatchString(name):
+			x.badLabelKey(path)
 		case parent == authPath+".clients" && (name == "own" || name == "test"):
 			x.notAllowed(path)
 		}
 	}
 }
+
+// labelKey is #LabelKey.
+var labelKey = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 
 // validName reports whether s is a #Name.
 func validName(s string) bool {

@@ -129,6 +129,11 @@ func (p *places) listIn(path []string, value ast.Expr) {
 				p.listIn(inner, field.Value)
 			}
 		}
+	case *ast.BinaryExpr:
+		p.listIn(path, x.X)
+		p.listIn(path, x.Y)
+	case *ast.ParenExpr:
+		p.listIn(path, x.X)
 	case *ast.ListLit:
 		for i, e := range x.Elts {
 			p.listIn(append(slices.Clone(path), strconv.Itoa(i)), e)

@@ -31,10 +31,15 @@ func (x *explainer) notAllowed(path []string) {
 	case parent == "environments", parent == authPath+".clients":
 		x.badName(path, name)
 	case parent == "labels":
-		x.report(path, "bad-label", "the key is no label key of Kubernetes", "a key is a name of at most 63 letters, digits, - _ . after an optional DNS name and /", nil)
+		x.badLabelKey(path)
 	default:
 		x.unknown(path, members[parent])
 	}
+}
+
+// badLabelKey explains a key of labels.
+func (x *explainer) badLabelKey(path []string) {
+	x.report(path, "bad-label", "the key is no label key of Kubernetes", "a key is a name of at most 63 letters, digits, - _ . after an optional DNS name and /", nil)
 }
 
 // badName explains a name that is no #Name.
@@ -132,6 +137,14 @@ func (x *explainer) oauthKind(key string, path []string) bool {
 		return false
 	}
 	return x.run.says(x.name, path, string(SchemeOAuth2))
+}
+
+// noEnvironment says that an agent is deployed nowhere.
+func noEnvironment(a Agent) Diagnostic {
+	return Diagnostic{
+		Position: a.At("environments"), Path: "agents." + a.Name + ".environments", Code: "wrong-type", Severity: SeverityError,
+		Message: "it has to be " + rules["environments"].want, Hint: "to give an agent up, take the whole agent out",
+	}
 }
 
 // conflict reports whether two values were given that differ.
