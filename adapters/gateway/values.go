@@ -105,6 +105,9 @@ func walk(doc *yaml.Node, found func(n *yaml.Node, isTOML bool) error) error {
 		if left--; left < 0 {
 			return fmt.Errorf("%s unfolds to more than %d nodes", keyValues, nodesAtMost)
 		}
+		if key == tablePolicies && n.Kind != yaml.AliasNode && n.Tag != "!!null" {
+			return found(n, false)
+		}
 		switch n.Kind {
 		case yaml.AliasNode:
 			return visit(n.Alias, key)
@@ -113,9 +116,6 @@ func walk(doc *yaml.Node, found func(n *yaml.Node, isTOML bool) error) error {
 				return found(n, true)
 			}
 		case yaml.MappingNode:
-			if key == tablePolicies {
-				return found(n, false)
-			}
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				if err := visit(n.Content[i+1], n.Content[i].Value); err != nil {
 					return err
