@@ -50,6 +50,8 @@ func plainSyntax(err cueerrors.Error) string {
 type skimmed struct {
 	leaf   bool
 	claims []Claim
+	// nesting is the deepest that brackets and chains of labels go.
+	nesting int
 }
 
 // skim looks at the tokens of a file that does not parse. It is a leaf when
@@ -62,9 +64,15 @@ func skim(data []byte) skimmed {
 	s.Init(file, data, func(token.Pos, string, []any) {}, 0)
 	var before, last token.Token
 	var lastLit string
-	depth, inAgents := 0, false
+	depth, chain, inAgents := 0, 0, false
 	for {
 		pos, tok, lit := s.Scan()
+		if tok == token.COLON {
+			chain++
+		} else if !isLabel(tok) {
+			chain = 0
+		}
+		out.nesting = max(out.nesting, depth+chain)
 		switch tok {
 		case token.EOF:
 			out.leaf = out.leaf && len(out.claims) > 0

@@ -13,6 +13,14 @@ import (
 // readCUE reads a CUE file.
 func (f *File) readCUE(data []byte) {
 	facts := &f.Facts
+	if len(data) > largeText {
+		// Before a parser that recurses sees it, and in linear time.
+		if s := skim(data); s.nesting > maxNesting {
+			facts.Mention, facts.Leaf, facts.Claims = MentionYes, s.leaf, s.claims
+			facts.fail(tooDeep(Place{1, 1}))
+			return
+		}
+	}
 	file, err := parser.ParseFile(f.Path, data)
 	if err != nil {
 		facts.brokenCUE(data, err)
@@ -40,6 +48,10 @@ func (f *File) readCUE(data []byte) {
 		facts.module(file)
 	}
 }
+
+// largeText is the size from which on the nesting of a text is looked at before
+// it is parsed.
+const largeText = 16 << 10
 
 // addImport notes an import.
 func (f *Facts) addImport(spec *ast.ImportSpec) {
