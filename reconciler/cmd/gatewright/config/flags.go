@@ -1,0 +1,94 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gatewright/gatewright/schema"
+)
+
+// Flags are the flags about the configuration. The zero value has none set.
+type Flags struct {
+	file string
+	// values are the flags that stand for a setting, by name.
+	values map[string]*string
+	sets   []string
+	set    *pflag.FlagSet
+}
+
+// settingFlags are the settings that have a flag of their own; every other one
+// is reached with --set.
+var settingFlags = []struct{ flag, path, usage string }{
+	{"repository", "source.repository", "git repository of the specs: a path or a URL"},
+	{"branch", "source.branch", "branch of the specs"},
+	{"database", "database", "inventory: sqlite:FILE or postgres://USER@HOST/DATABASE"},
+}
+
+// Register adds the flags to fs.
+func (f *Flags) Register(fs *pflag.FlagSet) {
+	f.set = fs
+	f.values = map[string]*string{}
+	fs.StringVarP(&f.file, "config", "c", "", "configuration file (default: gatewright.yaml or .cue here or in "+systemDir+")")
+	for _, s := range settingFlags {
+		f.values[s.flag] = fs.String(s.flag, "", s.usage)
+	}
+	fs.StringArrayVar(&f.sets, "set", nil, "any other setting, as --set environments.dev.drift=report; may be repeated")
+}
+
+// settings are what the flags say.
+func (f *Flags) settings() ([]setting, schema.Diagnostics) {
+	var out []setting
+	var diags schema.Diagnostics
+	if f == nil || f.set == nil {
+		return nil, nil
+	}
+	for _, s := range settingFlags {
+		if f.set.Changed(s.flag) {
+			one, d := typed(strings.Split(s.path, "."), *f.values[s.flag], schema.Position{File: "--" + s.flag})
+			out, diags = append(out, one), append(diags, d...)
+		}
+	}
+	for _, s := range f.sets {
+		key, value, ok := strings.Cut(s, "=")
+		origin := schema.Position{File: "--set " + key}
+		path := strings.Split(key, ".")
+		if !ok || schemaRoot().at(secretPath(path)) == nil {
+			diags = append(diags, schema.Diagnostic{
+				Position: origin, Message: fmt.Sprintf("%q names no setting and its value", key), Code: "unknown-key",
+				Severity: schema.SeverityError, Hint: "write --set KEY=VALUE, with a key such as " + hintFor(path),
+			})
+			continue
+		}
+		one, d := typed(path, value, origin)
+		out, diags = append(out, one), append(diags, d...)
+	}
+	return out, diags
+}
+
+// secretPath is path without the member of a secret that it may name.
+func secretPath(path []string) []string {
+	if parent := path[:len(path)-1]; len(parent) > 0 {
+		if n := schemaRoot().at(parent); n != nil && n.secret {
+			return parent
+		}
+	}
+	return path
+}
+
+// hintFor is a key like path that exists.
+func hintFor(path []string) string {
+	var out []string
+	n := schemaRoot()
+	for _, name := range path {
+		if n.field(name) == nil {
+			name = nearest(name, n.names(), strings.ToLower)
+		}
+		if n = n.field(name); n == nil {
+			return "source.branch"
+		}
+		out = append(out, name)
+	}
+	return strings.Join(out, ".")
+}
