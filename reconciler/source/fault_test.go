@@ -202,28 +202,6 @@ func TestSnapshotNoticesDamage(t *testing.T) {
 	}
 }
 
-func TestPermissionDenied(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root may read everything: run as another user to see permission denied")
-	}
-	r := newRepo(t)
-	r.commit("one", map[string]string{"a": "a"})
-	for _, name := range []string{".git/objects", ".git/refs/heads/main"} {
-		if err := os.Chmod(r.path(name), 0); err != nil {
-			t.Fatal(err)
-		}
-		s, err := source.Open(t.Context(), source.Config{Repository: r.dir})
-		if err == nil {
-			_, err = s.Snapshot(t.Context())
-		}
-		wantFault(t, err, fault.Stalled, "PermissionDenied")
-		if err := os.Chmod(r.path(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)

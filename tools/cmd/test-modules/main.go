@@ -135,6 +135,26 @@ func (m *module) read(r io.Reader) {
 			m.ended(e, output[key])
 			delete(output, key)
 		}
+		if e.Test == "" && e.Action == "fail" {
+			m.unfinished(e.Package, output)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		// Left unread, the pipe would hold the tests up for ever.
+		fmt.Printf("FAIL the output of the tests cannot be read: %v\n", err)
+		m.broken = true
+		_, _ = io.Copy(io.Discard, r)
+	}
+}
+
+// unfinished prints what tests said that never came to their end, as one that
+// took the process with it.
+func (m *module) unfinished(pkg string, output map[string][]string) {
+	for key, lines := range output {
+		if strings.HasPrefix(key, pkg+" ") {
+			fmt.Print(strings.Join(lines, ""))
+			delete(output, key)
+		}
 	}
 }
 
