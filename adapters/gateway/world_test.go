@@ -24,6 +24,7 @@ import (
 	"github.com/gatewright/gatewright/fixtures/openchoreo"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
 	"github.com/gatewright/gatewright/schema"
 )
 
@@ -324,6 +325,9 @@ func (b *bed) observe(t *Target, id resource.ID, want resource.State) resource.O
 	}
 	return got[0]
 }
+
+// noInput is what steps on endpoints need beside their data.
+var noInput target.Input
 
 // step is what a plan would hold.
 func step(o resource.Observed, want resource.State) plan.Step {
