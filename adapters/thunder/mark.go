@@ -1,7 +1,6 @@
 package thunder
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -84,46 +83,4 @@ func (t *Target) readShortMark(description string) (string, bool) {
 		return "", false
 	}
 	return m[2], true
-}
-
-// application is the little of an application that an observation needs.
-type application struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Inbound     []struct {
-		Type   string      `json:"type"`
-		Config oauthConfig `json:"config"`
-	} `json:"inboundAuthConfig"`
-	Metadata mark `json:"metadata"`
-}
-
-// oauthConfig is the little of an application's OAuth client.
-type oauthConfig struct {
-	ClientID   string   `json:"clientId"`
-	GrantTypes []string `json:"grantTypes"`
-	Method     string   `json:"tokenEndpointAuthMethod"`
-	Token      struct {
-		AccessToken struct {
-			DefaultAudience string `json:"defaultAudience"`
-			ClientConfig    struct {
-				ValidityPeriod int64 `json:"validityPeriod"`
-			} `json:"clientConfig"`
-		} `json:"accessToken"`
-	} `json:"token"`
-}
-
-// decodeApplication reads an answer. Metadata that somebody made into another
-// shape is no mark.
-func decodeApplication(raw []byte) (application, error) {
-	var a application
-	err := json.Unmarshal(raw, &a)
-	var shape *json.UnmarshalTypeError
-	if err == nil || asShape(err, &shape) && strings.HasPrefix(shape.Field, "metadata") {
-		if err != nil {
-			a.Metadata = mark{}
-		}
-		return a, nil
-	}
-	return application{}, err
 }

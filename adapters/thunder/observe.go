@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -29,15 +29,16 @@ func (t *Target) Observe(ctx context.Context, resources []resource.Resource) ([]
 		return nil, err // without it nothing can be observed
 	}
 	out := make([]resource.Observed, len(resources))
-	var g errgroup.Group
-	g.SetLimit(t.c.Reads)
-	for i, r := range resources {
-		g.Go(func() error {
-			out[i] = t.observe(ctx, r.ID)
-			return nil
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(t.c.Reads, len(resources)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(resources)); i = next.Add(1) - 1 {
+				out[i] = t.observe(ctx, resources[i].ID)
+			}
 		})
 	}
-	_ = g.Wait() // errors stand in the observations
+	workers.Wait()
 	t.findRivals(ctx, resources, out)
 	return out, nil
 }

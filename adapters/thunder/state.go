@@ -1,8 +1,6 @@
 package thunder
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -70,6 +68,3 @@ func satisfies(have *resource.Client, want resource.Client, digest string) bool 
 	return have.ClientID == want.ClientID && have.Audience == want.Audience &&
 		have.Validity == want.Validity && have.SecretDigest == digest
 }
-
-// asShape is errors.As for a JSON value of the wrong type.
-func asShape(err error, shape **json.UnmarshalTypeError) bool { return errors.As(err, shape) }
