@@ -147,7 +147,7 @@ func (r *run) compileErrors(inst *build.Instance, value cue.Value) []errors.Erro
 func (r *run) blame(errs []errors.Error) bool {
 	all := true
 	for _, err := range errs {
-		d := compileDiagnostic(err)
+		d := r.compileDiagnostic(err)
 		file := d.Position.File
 		if slices.ContainsFunc(r.unit.Leaves, func(f unitFile) bool { return f.Path == file }) {
 			r.out[file] = true

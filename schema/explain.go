@@ -220,15 +220,17 @@ func (x *explainer) at(path []string) Position {
 	if p, ok := treePosition(x.value.Pos()); ok {
 		return p
 	}
-	return Position{File: x.run.anyFile()}
+	return x.run.somewhere(x.value)
 }
 
 // report adds a diagnostic.
 func (x *explainer) report(path []string, code, message, hint string, related []Related) {
 	d := Diagnostic{Position: x.at(path), Path: x.full(path), Message: message, Code: code, Severity: SeverityError, Hint: hint, Related: related}
 	// An agent that is not spelt out is placed by what contributes to it.
-	if x.places == nil && d.Position.Line == 0 && len(related) > 0 {
+	if p, ok := treePosition(x.value.Pos()); x.places == nil && !ok && len(related) > 0 {
 		d.Position, d.Related = related[0].Position, related[1:]
+	} else if ok && x.places == nil {
+		d.Position = p
 	}
 	x.out = append(x.out, d)
 }

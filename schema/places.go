@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,9 +188,20 @@ func (r *run) positions(name string, v cue.Value) Positions {
 	out := Positions{}
 	r.evaluated(out, "", v)
 	if _, ok := out[""]; !ok {
-		out[""] = Position{File: r.anyFile()}
+		out[""] = r.somewhere(v)
 	}
 	return out
+}
+
+// somewhere returns the first place that CUE remembers of anything in a value,
+// or the beginning of a file of the unit.
+func (r *run) somewhere(v cue.Value) Position {
+	known := Positions{}
+	r.evaluated(known, "", v)
+	if len(known) == 0 {
+		return Position{File: r.anyFile(), Line: 1, Column: 1}
+	}
+	return slices.MinFunc(slices.Collect(maps.Values(known)), Position.Compare)
 }
 
 // evaluated notes what CUE remembers of a value and the values in it.

@@ -11,9 +11,11 @@ import (
 
 // compileDiagnostic explains an error that keeps files from being evaluated at
 // all.
-func compileDiagnostic(err errors.Error) Diagnostic {
+func (r *run) compileDiagnostic(err errors.Error) Diagnostic {
 	d := Diagnostic{Code: "bad-reference", Severity: SeverityError, Path: strings.Join(pathOf(err), ".")}
-	d.Position = positionOf(err)
+	if d.Position = positionOf(err); d.Position.IsZero() {
+		d.Position = Position{File: r.anyFile(), Line: 1, Column: 1}
+	}
 	format, args := err.Msg()
 	switch {
 	case format == `reference %q not found` && len(args) == 1:
@@ -45,7 +47,7 @@ func (r *run) sharedDiagnostic(err errors.Error) Diagnostic {
 		Hint: "no agent that sees this file is used until it is mended",
 	}
 	if d.Position.IsZero() {
-		d.Position = Position{File: r.anyFile()}
+		d.Position = Position{File: r.anyFile(), Line: 1, Column: 1}
 	}
 	for _, pos := range err.InputPositions() {
 		if p, ok := treePosition(pos); ok && p != d.Position {
