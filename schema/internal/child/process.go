@@ -172,6 +172,10 @@ func (p *Process) Alive() bool { return !p.dead }
 // system does not say.
 func (p *Process) Resident() int64 { return usageOf(p.proc.Pid).resident }
 
+// CPU returns the CPU time that the child has taken; zero where the system does
+// not say.
+func (p *Process) CPU() time.Duration { return usageOf(p.proc.Pid).cpu }
+
 // Close ends the child and waits for it.
 func (p *Process) Close() {
 	if p.dead {
