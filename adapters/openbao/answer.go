@@ -1,12 +1,14 @@
 package openbao
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -158,8 +160,12 @@ const (
 
 // text returns a field that is a string; what is none counts as empty.
 func (r record) text(field string) string {
+	raw := r.fields[field]
+	if n := len(raw); n >= 2 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : n-1]) // as nearly all are
+	}
 	var s string
-	if err := json.Unmarshal(r.fields[field], &s); err != nil {
+	if err := json.Unmarshal(raw, &s); err != nil {
 		return ""
 	}
 	return s

@@ -59,7 +59,7 @@ func (t *Target) checkServer(ctx context.Context) target.Finding {
 func (t *Target) checkLogin(ctx context.Context) target.Finding {
 	const finding = "openbao login"
 	err := t.session.do(ctx, func(ctx context.Context, id *identity) error {
-		_, err := id.client.Logical().ReadWithContext(ctx, "auth/token/lookup-self")
+		_, err := t.session.lookup(ctx, id.token)
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package openbao
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -181,10 +182,12 @@ func moved() *fault.Error {
 func explainSilence(err error) *fault.Error {
 	var netErr net.Error
 	var dns *net.DNSError
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
 	reason, message := "Unreachable", "no answer"
 	class := fault.Transient
 	switch {
-	case errors.Is(err, errNotOpenBAO):
+	case errors.Is(err, errNotOpenBAO), errors.As(err, &syntax), errors.As(err, &kind):
 		reason, message = "NotOpenBAO", errNotOpenBAO.Error()
 	case errors.Is(err, context.Canceled):
 		reason, message = "Cancelled", "cancelled"

@@ -2,6 +2,7 @@ package openbao
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -111,11 +112,7 @@ func (s *session) adopt(ctx context.Context, t *Token, dead *identity) (*identit
 	if dead != nil && dead.token == token {
 		return nil, errTokenDead()
 	}
-	client, err := s.with(token)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := client.Logical().ReadWithContext(ctx, "auth/token/lookup-self")
+	about, err := s.lookup(ctx, token)
 	if status, ok := asStatus(err); ok && status.status == http.StatusForbidden && !status.foreign {
 		if status.is(saysDenied) {
 			return nil, errTokenDead()
@@ -125,18 +122,31 @@ func (s *session) adopt(ctx context.Context, t *Token, dead *identity) (*identit
 	if err != nil {
 		return nil, err
 	}
-	if secret == nil {
-		return nil, errNotOpenBAO
+	return s.identify(token, about.TTL, about.Renewable, false)
+}
+
+// tokenInfo is what a token may know about itself.
+type tokenInfo struct {
+	TTL       int  `json:"ttl"` // in seconds; 0 for a token that never ends
+	Renewable bool `json:"renewable"`
+}
+
+// lookup asks the server what a token is. The api client would take the 404 of
+// a missing namespace for an empty answer.
+func (s *session) lookup(ctx context.Context, token resource.Secret) (tokenInfo, error) {
+	var in struct {
+		Data *tokenInfo `json:"data"`
 	}
-	ttl, err := secret.TokenTTL()
+	err := s.reader.get(ctx, token.Reveal(), "auth/token/lookup-self", nil, func(_ int, body []byte) error {
+		if json.Unmarshal(body, &in) != nil || in.Data == nil {
+			return errNotOpenBAO
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, errNotOpenBAO
+		return tokenInfo{}, err
 	}
-	renewable, err := secret.TokenIsRenewable()
-	if err != nil {
-		return nil, errNotOpenBAO
-	}
-	return s.identify(token, int(ttl/time.Second), renewable, false)
+	return *in.Data, nil
 }
 
 // identify makes an identity of a token.

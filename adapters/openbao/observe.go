@@ -2,10 +2,9 @@ package openbao
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -31,15 +30,7 @@ func (t *Target) Observe(ctx context.Context, resources []resource.Resource) ([]
 		return nil, f
 	}
 	pass := &pass{target: t, out: make([]resource.Observed, len(resources))}
-	var group errgroup.Group
-	group.SetLimit(t.config.Reads)
-	for i, r := range resources {
-		group.Go(func() error {
-			pass.out[i] = pass.one(ctx, r)
-			return nil
-		})
-	}
-	_ = group.Wait() // what fails stands in the observations
+	pass.all(ctx, resources)
 	if pass.absent.Load() {
 		// Absence counts only in the right mount, which may have been replaced
 		// since we looked: below KV version 1 the same reads find nothing.
@@ -61,6 +52,21 @@ type pass struct {
 	answered atomic.Int32
 	absent   atomic.Bool
 	stopped  atomic.Pointer[fault.Error]
+}
+
+// all observes everything, by as many workers as there may be reads at once. A
+// goroutine for each resource would grow a stack for each.
+func (p *pass) all(ctx context.Context, resources []resource.Resource) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(p.target.config.Reads, len(resources)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(resources)); i = next.Add(1) - 1 {
+				p.out[i] = p.one(ctx, resources[i])
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func (p *pass) one(ctx context.Context, r resource.Resource) resource.Observed {

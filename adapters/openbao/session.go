@@ -24,6 +24,7 @@ import (
 type session struct {
 	config Config
 	base   *api.Client // without a token
+	reader *reader
 	log    *slog.Logger
 
 	// turn is held by whoever logs in or renews; a channel, so that waiting
@@ -68,10 +69,10 @@ const failureFor = time.Second
 // aliveFor is how long one look at the token counts, for the same reason.
 const aliveFor = 5 * time.Second
 
-func newSession(ctx context.Context, c Config, base *api.Client) *session {
+func newSession(ctx context.Context, c Config, base *api.Client, r *reader) *session {
 	ctx, stop := context.WithCancel(ctx)
 	s := &session{
-		config: c, base: base, log: c.Logger, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		config: c, base: base, reader: r, log: c.Logger, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		stop: stop, done: make(chan struct{}),
 	}
 	go s.keep(ctx)
@@ -188,7 +189,7 @@ func (s *session) dead(ctx context.Context, id *identity) (bool, error) {
 	if time.Since(id.alive.at) < aliveFor {
 		return false, nil
 	}
-	_, err := id.client.Logical().ReadWithContext(ctx, "auth/token/lookup-self")
+	_, err := s.lookup(ctx, id.token)
 	switch status, ok := asStatus(err); {
 	case err == nil, ok && status.status == http.StatusForbidden && !status.is(saysDenied):
 		// A token without the default policy may not look at itself, and is

@@ -57,8 +57,9 @@ func New(ctx context.Context, c Config) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openbao: %w", err)
 	}
+	reader := newReader(transport, c)
 	return &Target{
-		config: c, session: newSession(ctx, c, base), reader: newReader(transport, c), ledger: newLedger(),
+		config: c, session: newSession(ctx, c, base, reader), reader: reader, ledger: newLedger(),
 		looking: make(chan struct{}, 1),
 	}, nil
 }
