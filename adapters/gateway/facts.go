@@ -109,7 +109,7 @@ func (t *Target) read(ctx context.Context, b resource.Binding) facts {
 	}
 	var err error
 	if name := f.binding.Spec.ReleaseName; name != "" {
-		if f.release, err = t.release(ctx, ns, name, t.cfg.instance(b)); f.failed(err) {
+		if f.release, err = t.release(ctx, releaseKey{ns, name, t.cfg.instance(b)}); f.failed(err) {
 			return f
 		}
 	}
@@ -165,8 +165,8 @@ func (rb *releaseBinding) of(b resource.Binding) bool {
 
 // release judges a ComponentRelease. Its name and its UID decide whether it was
 // judged before: the rest is immutable. Nil means that there is none.
-func (t *Target) release(ctx context.Context, ns, name, instance string) (*verdict, error) {
-	key := releaseKey{ns, name, instance}
+func (t *Target) release(ctx context.Context, key releaseKey) (*verdict, error) {
+	ns, name := key.namespace, key.name
 	if known := t.known(key); known != nil {
 		m, err := getAs[struct {
 			Metadata meta `json:"metadata"`
@@ -187,7 +187,7 @@ func (t *Target) release(ctx context.Context, ns, name, instance string) (*verdi
 	if err != nil || r == nil {
 		return nil, readFault(err, componentReleases.access("get", ns, name))
 	}
-	v := r.verdict(instance)
+	v := r.verdict(key.instance)
 	t.remember(key, v)
 	return v, nil
 }

@@ -23,10 +23,10 @@ func (t *Target) known(key releaseKey) *verdict {
 
 // recall puts those verdicts about wanted releases into out that are young
 // enough to be believed unseen.
-func (t *Target) recall(out map[objectKey]*verdict, want map[objectKey]string) {
+func (t *Target) recall(out map[releaseKey]*verdict, want map[releaseKey]bool) {
 	now := time.Now()
-	for k, instance := range want {
-		v, _ := t.releases.Get(releaseKey{k.namespace, k.name, instance})
+	for k := range want {
+		v, _ := t.releases.Get(k)
 		if r, ok := v.(remembered); ok && now.Sub(r.at) < verdictLife {
 			out[k] = r.verdict
 		}

@@ -21,11 +21,11 @@ type snapshot struct {
 	mu         sync.Mutex
 	components map[objectKey]*component
 	bindings   map[bindingKey]*releaseBinding
-	releases   map[objectKey]*verdict
+	releases   map[releaseKey]*verdict
 	routes     map[routeKey]*route
 	// failed has what could not be listed, by namespace; "" is all of them.
 	failed     map[string]*fault.Error
-	noReleases map[objectKey]*fault.Error
+	noReleases map[releaseKey]*fault.Error
 	noRoutes   *fault.Error
 }
 
@@ -37,8 +37,8 @@ type bindingKey struct{ namespace, component, environment string }
 func (t *Target) snapshot(ctx context.Context, bindings []resource.Binding) *snapshot {
 	s := &snapshot{
 		t: t, components: make(map[objectKey]*component, len(bindings)), bindings: make(map[bindingKey]*releaseBinding, len(bindings)),
-		releases: map[objectKey]*verdict{}, routes: make(map[routeKey]*route, len(bindings)),
-		failed: map[string]*fault.Error{}, noReleases: map[objectKey]*fault.Error{},
+		releases: map[releaseKey]*verdict{}, routes: make(map[routeKey]*route, len(bindings)),
+		failed: map[string]*fault.Error{}, noReleases: map[releaseKey]*fault.Error{},
 	}
 	asked := make(map[bindingKey]string, len(bindings)) // to the instance's name
 	environments := map[string]bool{}
@@ -169,22 +169,24 @@ const verdictLife = 5 * time.Minute
 
 // judge finds the verdict about each release that is bound.
 func (s *snapshot) judge(ctx context.Context, asked map[bindingKey]string) {
-	want := map[objectKey]string{}
+	want := map[releaseKey]bool{}
 	for k, b := range s.bindings {
 		if b.Spec.ReleaseName != "" {
-			want[objectKey{k.namespace, b.Spec.ReleaseName}] = asked[k]
+			want[releaseKey{k.namespace, b.Spec.ReleaseName, asked[k]}] = true
 		}
 	}
 	s.t.recall(s.releases, want)
+	known := func(k releaseKey, _ bool) bool { return s.releases[k] != nil }
+	maps.DeleteFunc(want, known)
 	if len(want) > few {
 		s.listReleases(ctx, want)
+		maps.DeleteFunc(want, known)
 	}
-	maps.DeleteFunc(want, func(k objectKey, _ string) bool { return s.releases[k] != nil })
 	var group errgroup.Group
 	group.SetLimit(few)
-	for k, instance := range want {
+	for k := range want {
 		group.Go(func() error {
-			v, err := s.t.release(ctx, k.namespace, k.name, instance)
+			v, err := s.t.release(ctx, k)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.releases[k] = v
@@ -201,30 +203,28 @@ func (s *snapshot) judge(ctx context.Context, asked map[bindingKey]string) {
 // listReleases lists the releases of a namespace where that costs less than
 // reading each one that is wanted. Old releases are never cleaned up, so a
 // listing ends as soon as all is found or it has become too long.
-func (s *snapshot) listReleases(ctx context.Context, want map[objectKey]string) {
-	missing := map[string]int{}
+func (s *snapshot) listReleases(ctx context.Context, want map[releaseKey]bool) {
+	wanted := map[string]map[string][]releaseKey{} // by namespace and name
 	for k := range want {
-		if _, ok := s.releases[k]; !ok {
-			missing[k.namespace]++
+		if wanted[k.namespace] == nil {
+			wanted[k.namespace] = map[string][]releaseKey{}
 		}
+		wanted[k.namespace][k.name] = append(wanted[k.namespace][k.name], k)
 	}
-	for ns, n := range missing {
-		if n <= few {
+	for ns, names := range wanted {
+		if len(names) <= few {
 			continue
 		}
-		seen, left := 0, n
-		enough := func() bool { return left == 0 || seen > 4*n+pageSize }
+		seen, most := 0, 4*len(names)+pageSize
+		enough := func() bool { return len(names) == 0 || seen > most }
 		// What a failed listing leaves open is read one by one, and says why.
 		_, _ = list(ctx, s.t.control, listing{kind: componentReleases, namespace: ns, enough: enough}, func(r *componentRelease) {
 			seen++
-			k := objectKey{r.Metadata.Namespace, r.Metadata.Name}
-			instance, wanted := want[k]
-			if _, ok := s.releases[k]; ok || !wanted {
-				return
+			for _, k := range names[r.Metadata.Name] {
+				s.releases[k] = r.verdict(k.instance)
+				s.t.remember(k, s.releases[k])
 			}
-			left--
-			s.releases[k] = r.verdict(instance)
-			s.t.remember(releaseKey{k.namespace, k.name, instance}, s.releases[k])
+			delete(names, r.Metadata.Name)
 		})
 	}
 }
@@ -236,7 +236,7 @@ func (s *snapshot) copies(ctx context.Context, asked map[bindingKey]string) {
 	}
 	namespaces := map[string]bool{}
 	for k := range asked {
-		f := s.factsOf(k)
+		f := s.factsOf(k, asked[k])
 		if f.err == nil && f.routed() && f.route == nil {
 			namespaces[k.namespace] = true
 		}
@@ -254,9 +254,9 @@ func (s *snapshot) copies(ctx context.Context, asked map[bindingKey]string) {
 }
 
 // facts are those of one binding.
-func (s *snapshot) facts(b resource.Binding) facts { return s.factsOf(s.key(b)) }
+func (s *snapshot) facts(b resource.Binding) facts { return s.factsOf(s.key(b), s.t.cfg.instance(b)) }
 
-func (s *snapshot) factsOf(k bindingKey) facts {
+func (s *snapshot) factsOf(k bindingKey, instance string) facts {
 	f := facts{component: s.components[objectKey{k.namespace, k.component}], binding: s.bindings[k]}
 	if f.err = s.failed[k.namespace]; f.err == nil {
 		f.err = s.failed[""]
@@ -265,8 +265,8 @@ func (s *snapshot) factsOf(k bindingKey) facts {
 		return f
 	}
 	if name := f.binding.Spec.ReleaseName; name != "" {
-		f.release = s.releases[objectKey{k.namespace, name}]
-		f.err = s.noReleases[objectKey{k.namespace, name}]
+		release := releaseKey{k.namespace, name, instance}
+		f.release, f.err = s.releases[release], s.noReleases[release]
 	}
 	if f.err == nil && f.routed() {
 		f.route = s.routes[routeKey(k)]

@@ -40,7 +40,7 @@ var controller struct {
 }
 
 func TestMain(m *testing.M) {
-	users := []kube.User{{Name: "reader"}, {Name: "nobody"}}
+	users := []kube.User{{Name: "reader"}, {Name: "nobody"}, {Name: "gatewright"}}
 	code := kubetest.Main(m, kube.Options{Users: users}, func(ctx context.Context, c *kube.Cluster) error {
 		if err := openchoreo.Install(ctx, c.Config()); err != nil {
 			return err
