@@ -78,7 +78,8 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if err != nil {
 		err = s.fault("open", err)
 		if s.db != nil {
-			err = errors.Join(err, s.Close())
+			// What went wrong first is what counts.
+			_ = s.Close()
 		}
 		return nil, err
 	}
