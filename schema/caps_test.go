@@ -52,7 +52,7 @@ agents: unfold: {organization: "o", project: "p", kind: "custom-api", environmen
 	labels: n: "\(len({g: f, h: f}.g.x1.x1.x1))", interface: {f}
 }
 `},
-	"deep": {"deep.cue", "package agents\n\nagents: deep: " + strings.Repeat("{a:", 200000) + "1" + strings.Repeat("}", 200000) + "\n"},
+	"deep":  {"deep.cue", "package agents\n\nagents: deep: " + strings.Repeat("{a:", 200000) + "1" + strings.Repeat("}", 200000) + "\n"},
 	"chain": {"chain.cue", "package agents\n\nagents: chain: " + strings.Repeat("a:", 400000) + "1\n"},
 	"unary": {"unary.cue", "package agents\n\nagents: unary: labels: a: " + strings.Repeat("-", 900000) + "1\n"},
 	"yaml aliases": {"alias.yaml", func() string {

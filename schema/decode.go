@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,141 +60,109 @@ func (d *decoder) flag(v cue.Value) bool {
 }
 
 // seconds reads a duration.
-func (d *decoder) seconds(v cue.Value) Seconds {
-	s := d.text(v)
-	t, err := time.ParseDuration(s)
+func (d *decoder) seconds(v cue.Value, name string) Seconds {
+	t, err := time.ParseDuration(d.string(v, name))
 	d.fail(err)
 	return Seconds(t / time.Second)
 }
 
-// unknown keeps the error of a field that the definitions have and the decoder
-// has not.
-func (d *decoder) unknown(name string) {
-	d.fail(fmt.Errorf("the definitions have a field %q that is not decoded", name))
+// field returns a field by name. It spares listing the fields of a struct,
+// which CUE sorts by how they were declared: a quarter of all that loading
+// takes. That no field goes unread is for the definitions, which are closed,
+// and for a test, which decodes every one of them.
+func (d *decoder) field(v cue.Value, name string) (cue.Value, bool) {
+	f := v.LookupPath(fieldPaths[name])
+	return f, f.Exists()
+}
+
+// fieldPaths are the paths of the fields of the definitions.
+var fieldPaths = func() map[string]cue.Path {
+	paths := map[string]cue.Path{}
+	for _, names := range members {
+		for _, name := range names {
+			paths[name] = cue.MakePath(cue.Str(name))
+		}
+	}
+	return paths
+}()
+
+// string reads a field that may be absent.
+func (d *decoder) string(v cue.Value, name string) string {
+	f, ok := d.field(v, name)
+	if !ok {
+		return ""
+	}
+	return d.text(f)
 }
 
 // agent reads an agent.
 func (d *decoder) agent(name string, v cue.Value) Agent {
-	a := Agent{Name: name}
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "organization":
-			a.Organization = d.text(v)
-		case "project":
-			a.Project = d.text(v)
-		case "kind":
-			a.Kind = d.text(v)
-		case "labels":
-			a.Labels = d.labels(v)
-		case "interface":
-			a.Interface = d.endpoint(v)
-		case "environments":
-			d.each(v, func(name string, v cue.Value) {
-				a.Environments = append(a.Environments, d.environment(name, v))
-			})
-		case "suspend":
-			a.Suspend = d.suspend(v)
-		case "deletion":
-			a.Deletion = Deletion(d.text(v))
-		default:
-			d.unknown(name)
-		}
-	})
+	a := Agent{
+		Name: name, Organization: d.string(v, "organization"), Project: d.string(v, "project"), Kind: d.string(v, "kind"),
+		Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion")),
+	}
+	if f, ok := d.field(v, "labels"); ok {
+		a.Labels = map[string]string{}
+		d.each(f, func(name string, v cue.Value) { a.Labels[name] = d.text(v) })
+	}
+	if f, ok := d.field(v, "interface"); ok {
+		a.Interface = d.endpoint(f)
+	}
+	if f, ok := d.field(v, "environments"); ok {
+		d.each(f, func(name string, v cue.Value) { a.Environments = append(a.Environments, d.environment(name, v)) })
+	}
 	slices.SortFunc(a.Environments, func(x, y Environment) int { return strings.Compare(x.Name, y.Name) })
 	return a
 }
 
-// labels reads labels.
-func (d *decoder) labels(v cue.Value) map[string]string {
-	labels := map[string]string{}
-	d.each(v, func(name string, v cue.Value) { labels[name] = d.text(v) })
-	return labels
-}
-
 // endpoint reads an interface.
 func (d *decoder) endpoint(v cue.Value) *Interface {
-	i := &Interface{}
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "context":
-			i.Context = d.text(v)
-		case "port":
-			n, err := v.Int64()
-			d.fail(err)
-			i.Port = int(n)
-		case "basePath":
-			i.BasePath = d.text(v)
-		case "version":
-			i.Version = d.text(v)
-		case "operations":
-			d.list(v, func(v cue.Value) { i.Operations = append(i.Operations, d.operation(v)) })
-		default:
-			d.unknown(name)
-		}
-	})
+	i := &Interface{Context: d.string(v, "context"), BasePath: d.string(v, "basePath"), Version: d.string(v, "version")}
+	if f, ok := d.field(v, "port"); ok {
+		n, err := f.Int64()
+		d.fail(err)
+		i.Port = int(n)
+	}
+	if f, ok := d.field(v, "operations"); ok {
+		d.list(f, func(v cue.Value) {
+			i.Operations = append(i.Operations, Operation{Method: d.string(v, "method"), Path: d.string(v, "path")})
+		})
+	}
 	return i
-}
-
-// operation reads an operation.
-func (d *decoder) operation(v cue.Value) Operation {
-	var o Operation
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "method":
-			o.Method = d.text(v)
-		case "path":
-			o.Path = d.text(v)
-		default:
-			d.unknown(name)
-		}
-	})
-	return o
 }
 
 // environment reads an environment.
 func (d *decoder) environment(name string, v cue.Value) Environment {
-	e := Environment{Name: name}
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "endpointAuthentication":
-			e.Authentication = d.authentication(v)
-		case "suspend":
-			e.Suspend = d.suspend(v)
-		case "deletion":
-			e.Deletion = Deletion(d.text(v))
-		default:
-			d.unknown(name)
-		}
-	})
+	e := Environment{Name: name, Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion"))}
+	if f, ok := d.field(v, "endpointAuthentication"); ok {
+		e.Authentication = d.authentication(f)
+	}
 	return e
 }
 
 // authentication reads how callers authenticate.
 func (d *decoder) authentication(v cue.Value) Authentication {
-	var a Authentication
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "scheme":
-			a.Scheme = Scheme(d.text(v))
-		case "header":
-			a.Header = d.text(v)
-		case "prefix":
-			a.Prefix = d.text(v)
-		case "forwardToken":
-			a.ForwardToken = d.flag(v)
-		case "issuers":
-			d.list(v, func(v cue.Value) { a.Issuers = append(a.Issuers, d.text(v)) })
-		case "token":
-			d.each(v, func(_ string, v cue.Value) { a.Validity = d.seconds(v) })
-		case "test":
-			test := d.flag(v)
-			a.Test = &test
-		case "clients":
-			d.each(v, func(name string, v cue.Value) { a.Clients = append(a.Clients, d.client(name, v)) })
-		default:
-			d.unknown(name)
-		}
-	})
+	a := Authentication{Scheme: Scheme(d.string(v, "scheme"))}
+	if a.Scheme != SchemeOAuth2 {
+		return a // nothing else belongs to it
+	}
+	a.Header, a.Prefix = d.string(v, "header"), d.string(v, "prefix")
+	if f, ok := d.field(v, "forwardToken"); ok {
+		a.ForwardToken = d.flag(f)
+	}
+	if f, ok := d.field(v, "issuers"); ok {
+		d.list(f, func(v cue.Value) { a.Issuers = append(a.Issuers, d.text(v)) })
+	}
+	if f, ok := d.field(v, "token"); ok {
+		a.Validity = d.seconds(f, "validity")
+	}
+	if f, ok := d.field(v, "test"); ok {
+		test := d.flag(f)
+		a.Test = &test
+	}
+	if f, ok := d.field(v, "clients"); ok {
+		d.each(f, func(name string, v cue.Value) { a.Clients = append(a.Clients, d.client(name, v)) })
+	}
 	slices.SortFunc(a.Clients, func(x, y Client) int { return strings.Compare(x.Name, y.Name) })
 	return a
 }
@@ -203,37 +170,19 @@ func (d *decoder) authentication(v cue.Value) Authentication {
 // client reads a client.
 func (d *decoder) client(name string, v cue.Value) Client {
 	c := Client{Name: name}
-	d.each(v, func(_ string, v cue.Value) {
-		r := &Rotation{}
-		d.each(v, func(name string, v cue.Value) {
-			switch name {
-			case "every":
-				r.Every = d.seconds(v)
-			case "overlap":
-				r.Overlap = d.seconds(v)
-			default:
-				d.unknown(name)
-			}
-		})
-		c.Rotation = r
-	})
+	if f, ok := d.field(v, "rotation"); ok {
+		c.Rotation = &Rotation{Every: d.seconds(f, "every"), Overlap: d.seconds(f, "overlap")}
+	}
 	return c
 }
 
 // suspend reads a suspension.
 func (d *decoder) suspend(v cue.Value) *Suspend {
-	s := &Suspend{}
-	d.each(v, func(name string, v cue.Value) {
-		switch name {
-		case "reason":
-			s.Reason = d.text(v)
-		case "until":
-			t, err := time.Parse(time.RFC3339Nano, d.text(v))
-			d.fail(err)
-			s.Until = t
-		default:
-			d.unknown(name)
-		}
-	})
-	return s
+	f, ok := d.field(v, "suspend")
+	if !ok {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, d.string(f, "until"))
+	d.fail(err)
+	return &Suspend{Reason: d.string(f, "reason"), Until: t}
 }
