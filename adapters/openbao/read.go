@@ -17,8 +17,8 @@ import (
 	"github.com/gatewright/gatewright/reconciler/fault"
 )
 
-// reader sends the reads. They go past the api client, which costs three times
-// the CPU of the request itself and throws away the body of a 404: and only that
+// reader sends the reads. They go past the api client, which costs twice
+// the CPU of the whole read and throws away the body of a 404: and only that
 // body tells a missing mount from a missing secret. The connections are the api
 // client's own.
 type reader struct {
