@@ -148,18 +148,51 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // namespace is the namespace of an organization.
-func (c Config) namespace(organization string) string { return c.NamespacePrefix + organization }
+func (c *Config) namespace(organization string) string { return c.NamespacePrefix + organization }
 
 // organization is the organization of a namespace.
-func (c Config) organization(namespace string) (string, bool) {
+func (c *Config) organization(namespace string) (string, bool) {
 	return strings.CutPrefix(namespace, c.NamespacePrefix)
 }
 
 // expand fills a template for b.
-func (c Config) expand(template string, b resource.Binding) string {
-	return strings.NewReplacer("{component}", b.Agent, "{environment}", b.Environment,
-		"{namespace}", c.namespace(b.Organization), "{organization}", b.Organization, "{project}", b.Project).Replace(template)
+func (c *Config) expand(template string, b resource.Binding) string {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(template, "{")
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		value, known := c.placeholder(name, b)
+		if !ok || !known {
+			out.WriteByte('{')
+			template = rest
+			continue
+		}
+		out.WriteString(value)
+		template = after
+	}
+}
+
+// placeholder is what a placeholder stands for.
+func (c *Config) placeholder(name string, b resource.Binding) (string, bool) {
+	switch name {
+	case "component":
+		return b.Agent, true
+	case "environment":
+		return b.Environment, true
+	case "namespace":
+		return c.namespace(b.Organization), true
+	case "organization":
+		return b.Organization, true
+	case "project":
+		return b.Project, true
+	default:
+		return "", false
+	}
 }
 
 // instance is the name of the trait's instance on b's Component.
-func (c Config) instance(b resource.Binding) string { return c.expand(c.InstanceName, b) }
+func (c *Config) instance(b resource.Binding) string { return c.expand(c.InstanceName, b) }

@@ -18,6 +18,8 @@ type facts struct {
 	release *verdict
 	// route is nil if none is needed or none was found.
 	route *route
+	// api is the object that route was read from, if it was read in bulk.
+	api *restAPI
 	// attaching says what stands in the way of attaching the trait, where it is
 	// not attached; nil means nothing.
 	attaching *fault.Error
@@ -53,10 +55,20 @@ func (t *Target) observeEndpoints(ctx context.Context, resources []resource.Reso
 	all := t.gather(ctx, bindings)
 	for i, at := range indices {
 		r := resources[at]
-		if wantsAttached(r.State.Endpoint) {
-			t.readAttaching(ctx, r.ID.Binding, &all.facts[i], all.traits)
+		f := &all.facts[i]
+		key := passKeyOf(f)
+		if known, ok := t.passes.recall(r, key); ok {
+			out[at] = known
+			continue
 		}
-		out[at] = t.endpoint(r, &all.facts[i])
+		if wantsAttached(r.State.Endpoint) {
+			t.readAttaching(ctx, r.ID.Binding, f, all.traits)
+		}
+		out[at] = t.endpoint(r, f)
+		t.passes.remember(key, f, r, out[at])
+	}
+	if len(indices) > few {
+		t.passes.turn()
 	}
 }
 

@@ -11,12 +11,9 @@ import (
 // pageSize is how many objects one answer of a list holds.
 const pageSize = 500
 
-type page[T any] struct {
-	Metadata struct {
-		Continue        string `json:"continue"`
-		ResourceVersion string `json:"resourceVersion"`
-	} `json:"metadata"`
-	Items []T `json:"items"`
+type listMeta struct {
+	Continue        string `json:"continue"`
+	ResourceVersion string `json:"resourceVersion"`
 }
 
 // listing is a list to be read.
@@ -25,6 +22,8 @@ type listing struct {
 	namespace string // empty means all
 	labels    string
 	accept    string
+	// cache, where set, spares decoding what has not changed.
+	cache *listCache
 	// enough, where set, ends the listing early.
 	enough func() bool
 }
@@ -43,6 +42,11 @@ func list[T any](ctx context.Context, c *client, l listing, add func(*T)) (versi
 }
 
 func listOnce[T any](ctx context.Context, c *client, l listing, add func(*T)) (string, error) {
+	var known, fresh map[digest]any
+	if l.cache != nil {
+		known = l.cache.last(l.key())
+		fresh = make(map[digest]any, len(known))
+	}
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	if l.labels != "" {
 		query.Set("labelSelector", l.labels)
@@ -54,18 +58,45 @@ func listOnce[T any](ctx context.Context, c *client, l listing, add func(*T)) (s
 		if err != nil {
 			return "", err
 		}
-		var p page[T]
-		if err := decode(body, &p); err != nil {
+		var m listMeta
+		err = split(body, func(raw []byte) error { return decode(raw, &m) }, func(raw []byte) error {
+			v, err := itemOf[T](raw, known, fresh)
+			if err == nil {
+				add(v)
+			}
+			return err
+		})
+		if err != nil {
 			return "", errNotJSON
 		}
-		for i := range p.Items {
-			add(&p.Items[i])
+		if m.Continue == "" {
+			if l.cache != nil {
+				l.cache.keep(l.key(), fresh)
+			}
+			return m.ResourceVersion, nil
 		}
-		if p.Metadata.Continue == "" || (l.enough != nil && l.enough()) {
-			return p.Metadata.ResourceVersion, nil
+		if l.enough != nil && l.enough() {
+			return m.ResourceVersion, nil
 		}
-		query.Set("continue", p.Metadata.Continue)
+		query.Set("continue", m.Continue)
 	}
+}
+
+// itemOf decodes an item, unless it is known, and notes it in fresh.
+func itemOf[T any](raw []byte, known, fresh map[digest]any) (*T, error) {
+	if fresh == nil {
+		v := new(T)
+		return v, decode(raw, v)
+	}
+	d := digestOf(raw)
+	if v, ok := known[d].(*T); ok {
+		fresh[d] = v
+		return v, nil
+	}
+	v := new(T)
+	err := decode(raw, v)
+	fresh[d] = v
+	return v, err
 }
 
 // get reads one object. Absence is no error: the result is nil.

@@ -41,7 +41,7 @@ func (t *Target) readRoute(ctx context.Context, ns string, b resource.Binding) (
 	if t.cfg.Rollout != RolloutCopy {
 		var found *route
 		selector := labelComponent + "=" + b.Agent + "," + labelEnvironment + "=" + b.Environment
-		err := t.listRoutes(ctx, selector, func(a *restAPI) {
+		err := t.listRoutes(ctx, listing{labels: selector}, func(a *restAPI) {
 			if key.matches(a) {
 				found = a.route()
 			}
@@ -74,10 +74,12 @@ func (t *Target) copyInstead(err error) bool {
 }
 
 // listRoutes lists RestApis in the version that is served.
-func (t *Target) listRoutes(ctx context.Context, selector string, add func(*restAPI)) error {
-	_, err := list(ctx, t.data, listing{kind: restAPIs, labels: selector}, add)
+func (t *Target) listRoutes(ctx context.Context, l listing, add func(*restAPI)) error {
+	l.kind = restAPIs
+	_, err := list(ctx, t.data, l, add)
 	if unserved(err) {
-		_, err = list(ctx, t.data, listing{kind: restAPIs.older(), labels: selector}, add)
+		l.kind = restAPIs.older()
+		_, err = list(ctx, t.data, l, add)
 	}
 	return err
 }

@@ -22,7 +22,8 @@ type snapshot struct {
 	components map[objectKey]*component
 	bindings   map[bindingKey]*releaseBinding
 	releases   map[releaseKey]*verdict
-	routes     map[routeKey]*route
+	routes     map[routeKey]*restAPI
+	copied     map[routeKey]*route
 	// failed has what could not be listed, by namespace; "" is all of them.
 	failed     map[string]*fault.Error
 	noReleases map[releaseKey]*fault.Error
@@ -37,7 +38,7 @@ type bindingKey struct{ namespace, component, environment string }
 func (t *Target) snapshot(ctx context.Context, bindings []resource.Binding) *snapshot {
 	s := &snapshot{
 		t: t, components: make(map[objectKey]*component, len(bindings)), bindings: make(map[bindingKey]*releaseBinding, len(bindings)),
-		releases: map[releaseKey]*verdict{}, routes: make(map[routeKey]*route, len(bindings)),
+		releases: map[releaseKey]*verdict{}, routes: make(map[routeKey]*restAPI, len(bindings)), copied: map[routeKey]*route{},
 		failed: map[string]*fault.Error{}, noReleases: map[releaseKey]*fault.Error{},
 	}
 	asked := make(map[bindingKey]string, len(bindings)) // to the instance's name
@@ -108,7 +109,7 @@ func (s *snapshot) listNamespace(ctx context.Context, namespace string, asked ma
 	}
 	var group errgroup.Group
 	group.Go(func() error {
-		_, err := list(ctx, s.t.control, listing{kind: components, namespace: namespace}, func(c *component) {
+		_, err := list(ctx, s.t.control, listing{kind: components, namespace: namespace, cache: &s.t.lists}, func(c *component) {
 			if k := (objectKey{c.Metadata.Namespace, c.Metadata.Name}); agents[k] {
 				s.mu.Lock()
 				s.components[k] = c
@@ -118,7 +119,7 @@ func (s *snapshot) listNamespace(ctx context.Context, namespace string, asked ma
 		return readFault(err, components.access("list", namespace, ""))
 	})
 	group.Go(func() error {
-		_, err := list(ctx, s.t.control, listing{kind: releaseBindings, namespace: namespace}, func(b *releaseBinding) {
+		_, err := list(ctx, s.t.control, listing{kind: releaseBindings, namespace: namespace, cache: &s.t.lists}, func(b *releaseBinding) {
 			k := bindingKey{b.Metadata.Namespace, b.Spec.Owner.Component, b.Spec.Environment}
 			if _, ok := asked[k]; !ok {
 				return
@@ -137,14 +138,14 @@ func (s *snapshot) listNamespace(ctx context.Context, namespace string, asked ma
 // listRoutes lists the RestApis of environments.
 func (s *snapshot) listRoutes(ctx context.Context, environments map[string]bool) {
 	selector := labelEnvironment + " in (" + strings.Join(slices.Sorted(maps.Keys(environments)), ",") + ")"
-	err := s.t.listRoutes(ctx, selector, func(a *restAPI) {
+	err := s.t.listRoutes(ctx, listing{labels: selector, cache: &s.t.lists}, func(a *restAPI) {
 		l := a.Metadata.Labels
 		k := routeKey{l[labelNamespace], l[labelComponent], l[labelEnvironment]}
 		if k.namespace == "" {
 			k.namespace = namespaceOf(a.Spec.Context, k)
 		}
 		s.mu.Lock()
-		s.routes[k] = a.route()
+		s.routes[k] = a
 		s.mu.Unlock()
 	})
 	if err != nil && !s.t.copyInstead(err) {
@@ -243,8 +244,8 @@ func (s *snapshot) copies(ctx context.Context, asked map[bindingKey]string) {
 	}
 	for ns := range namespaces {
 		_, err := list(ctx, s.t.control, listing{kind: renderedReleases, namespace: ns}, func(r *renderedRelease) {
-			if c := r.route(); c != nil && s.routes[r.key()] == nil {
-				s.routes[r.key()] = c
+			if c := r.route(); c != nil {
+				s.copied[r.key()] = c
 			}
 		})
 		if err != nil && !unserved(err) {
@@ -269,8 +270,13 @@ func (s *snapshot) factsOf(k bindingKey, instance string) facts {
 		f.release, f.err = s.releases[release], s.noReleases[release]
 	}
 	if f.err == nil && f.routed() {
-		f.route = s.routes[routeKey(k)]
-		if f.route == nil {
+		f.api = s.routes[routeKey(k)]
+		switch {
+		case f.api != nil:
+			f.route = f.api.route()
+		case s.copied[routeKey(k)] != nil:
+			f.route = s.copied[routeKey(k)]
+		default:
 			f.err = s.noRoutes
 		}
 	}

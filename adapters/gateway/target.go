@@ -18,6 +18,8 @@ type Target struct {
 	// control holds Components and ReleaseBindings, data RestApis and gateways.
 	control, data *client
 	releases      *lru.Cache
+	lists         listCache
+	passes        passCache
 }
 
 var _ target.Target = (*Target)(nil)
