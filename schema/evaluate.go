@@ -16,7 +16,7 @@ import (
 
 // unitsPerContext bounds how many units are evaluated in one cue.Context,
 // which keeps everything that was ever built in it.
-const unitsPerContext = 16
+const unitsPerContext = 8
 
 // evaluator evaluates units. It runs in the worker and nowhere else, and is
 // not safe for concurrent use.
