@@ -66,24 +66,32 @@ func TestLease(t *testing.T) {
 	})
 }
 
-// TestLeaseOutlivesItsContext: what a cancelled pass began may still go on.
+// TestLeaseOutlivesItsContext: what a cancelled pass began may still go on, so
+// the lease is renewed until it is released.
 func TestLeaseOutlivesItsContext(t *testing.T) {
 	t.Parallel()
-	s := open(t, freshSQLite(t))
-	ctx, cancel := context.WithCancel(t.Context())
-	l, err := s.AcquireLease(ctx, "production", "a", 30*time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if cause := context.Cause(l.Context()); !errors.Is(cause, context.Canceled) || errors.Is(cause, inventory.ErrLost) {
-		t.Errorf("cause = %v, want that of the parent", cause)
-	}
-	if _, err := s.AcquireLease(t.Context(), "production", "b", time.Minute); !errors.Is(err, inventory.ErrHeld) {
-		t.Errorf("AcquireLease before the release = %v", err)
-	}
-	release(t, l)
-	release(t, acquire(t, s, "b", time.Minute))
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, "sqlite::memory:")
+		ctx, cancel := context.WithCancel(t.Context())
+		l, err := s.AcquireLease(ctx, "production", "a", 15*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if cause := context.Cause(l.Context()); !errors.Is(cause, context.Canceled) || errors.Is(cause, inventory.ErrLost) {
+			t.Errorf("cause = %v, want that of the parent", cause)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, err := s.AcquireLease(t.Context(), "production", "b", time.Minute); !errors.Is(err, inventory.ErrHeld) {
+			t.Errorf("AcquireLease before the release = %v", err)
+		}
+		release(t, l)
+		release(t, acquire(t, s, "b", time.Minute))
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestLeaseTaken takes a lease away behind its holder's back.

@@ -46,6 +46,7 @@ func TestModel(t *testing.T) {
 		s := open(t, dsn)
 		m := model{owned: map[resource.ID]bool{}, open: map[inventory.StepID]resource.ID{}}
 		rapid.Check(t, func(rt *rapid.T) {
+			m.clear(t, s)
 			rt.Repeat(map[string]func(*rapid.T){
 				"begin":  func(rt *rapid.T) { m.runs = append(m.runs, begin(t, s)) },
 				"intend": func(rt *rapid.T) { m.intend(rt, t, s) },
@@ -54,6 +55,19 @@ func TestModel(t *testing.T) {
 			})
 		})
 	})
+}
+
+// clear ends what the last history left, so that each begins with nothing.
+func (m *model) clear(t *testing.T, s *inventory.Store) {
+	t.Helper()
+	batch := []inventory.Settlement{{Removed: slices.Collect(maps.Keys(m.owned))}}
+	for step := range m.open {
+		batch = append(batch, inventory.Settlement{Step: step, State: inventory.Unknown})
+	}
+	settle(t, s, batch...)
+	clear(m.owned)
+	clear(m.open)
+	m.runs = nil
 }
 
 func (m *model) intend(rt *rapid.T, t *testing.T, s *inventory.Store) {
