@@ -54,7 +54,7 @@ func describe(name string, c config.Environment, at thunder.Endpoints) desired.E
 	return desired.Environment{
 		Name: name, Production: c.Production, Issuer: at.Issuer, TokenEndpoint: at.TokenEndpoint, JWKSURI: at.JWKSURI,
 		CredentialPrefix: strings.Trim(c.OpenBAO.Mount, "/") + "/" + strings.Trim(c.OpenBAO.Prefix, "/"),
-		Validity:         schema.Seconds(c.Token.Validity.Value / time.Second), KeyManagers: known,
+		Validity:         schema.Seconds(c.Token.Validity / time.Second), KeyManagers: known,
 	}
 }
 
@@ -78,7 +78,7 @@ func (a *App) environments(ctx context.Context, w *wired, m mode) ([]*loop.Envir
 
 func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*loop.Environment, error) {
 	c := w.cfg.Environments[name]
-	identity, err := httpClient(c.Thunder.CAFile, c.Thunder.InsecureSkipVerify, c.Thunder.Timeout.Value, max(c.Thunder.Reads, c.Thunder.Creates))
+	identity, err := httpClient(c.Thunder.CAFile, c.Thunder.InsecureSkipVerify, c.Thunder.Timeout, max(c.Thunder.Reads, c.Thunder.Creates))
 	if err != nil {
 		return nil, fmt.Errorf("thunder: %w", err)
 	}
@@ -168,7 +168,7 @@ func (a *App) openbao(ctx context.Context, cfg *config.Config, c config.Environm
 	}
 	return openbao.New(ctx, openbao.Config{
 		Address: o.Address, Namespace: o.Namespace, Mount: o.Mount, Prefix: o.Prefix, Auth: auth, Installation: cfg.Installation,
-		TLS: openbao.TLS{CAFile: o.CAFile}, Reads: o.Reads, Timeout: o.Timeout.Value, Logger: a.log,
+		TLS: openbao.TLS{CAFile: o.CAFile}, Reads: o.Reads, Timeout: o.Timeout, Logger: a.log,
 	})
 }
 

@@ -101,13 +101,34 @@ func (a *App) root() *cobra.Command {
 // logger sets up logging to standard error. One-shot commands keep quiet
 // unless something is wrong.
 func (a *App) logger() error {
-	level := slog.LevelWarn
-	if a.logging != "" {
-		if err := level.UnmarshalText([]byte(a.logging)); err != nil {
-			return usage("--log-level is debug, info, warn or error, not %q", a.logging)
-		}
+	level := a.logging
+	if level == "" {
+		level = "warn"
 	}
-	a.log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: level}))
+	return a.logTo(level, "text")
+}
+
+// daemonLogger sets up logging as the configuration asks for it; --log-level
+// wins.
+func (a *App) daemonLogger(cfg *config.Config) error {
+	level := a.logging
+	if level == "" {
+		level = cfg.Log.Level
+	}
+	return a.logTo(level, cfg.Log.Format)
+}
+
+func (a *App) logTo(level, format string) error {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return usage("--log-level is debug, info, warn or error, not %q", level)
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		a.log = slog.New(slog.NewJSONHandler(a.Err, o))
+	} else {
+		a.log = slog.New(slog.NewTextHandler(a.Err, o))
+	}
 	return nil
 }
 

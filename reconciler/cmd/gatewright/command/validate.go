@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
 	"github.com/gatewright/gatewright/reconciler/source"
 	"github.com/gatewright/gatewright/schema"
@@ -21,7 +22,7 @@ func (a *App) validate() *cobra.Command {
 			"Exits 78 if anything is wrong.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.optionalConfig(len(args) == 0)
+			cfg, err := a.loadConfig(config.Options{Optional: len(args) == 1})
 			if err != nil {
 				return err
 			}

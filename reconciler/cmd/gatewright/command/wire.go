@@ -49,8 +49,10 @@ func (w *wired) close(a *App) {
 }
 
 // config loads the configuration and prints what is wrong with it.
-func (a *App) config() (*config.Config, error) {
-	cfg, ds, err := config.Load(a.flags, os.Environ())
+func (a *App) config() (*config.Config, error) { return a.loadConfig(config.Options{}) }
+
+func (a *App) loadConfig(o config.Options) (*config.Config, error) {
+	cfg, ds, err := config.Load(&a.flags, o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +60,7 @@ func (a *App) config() (*config.Config, error) {
 	if err := invalid(ds); err != nil {
 		return nil, err
 	}
-	return cfg, nil
-}
-
-// optionalConfig is config for commands that can do without: if no file is
-// found, the result is nil, unless required.
-func (a *App) optionalConfig(required bool) (*config.Config, error) {
-	if !required && !config.Found(a.flags, os.Environ()) {
-		return nil, nil //nolint:nilnil // no configuration is not an error here
-	}
-	return a.config()
+	return &cfg, nil
 }
 
 // wireSpecs puts together what reads and evaluates specs. cfg may be nil.
@@ -77,7 +70,7 @@ func (a *App) wireSpecs(cfg *config.Config) (*wired, error) {
 	if cfg != nil {
 		e := cfg.Evaluation
 		limits = schema.Limits{
-			CPU: e.CPU.Value, Wall: e.Wall.Value, Memory: e.Memory.Value, Output: e.Output.Value, FileSize: e.FileSize.Value, Files: e.Files,
+			CPU: e.CPU, Wall: e.Wall, Memory: e.Memory, Output: e.Output, FileSize: e.FileSize, Files: e.Files,
 		}
 	}
 	w.loader = schema.NewLoader(schema.Options{Limits: limits})
@@ -112,7 +105,7 @@ func (a *App) complete(ctx context.Context, w *wired, m mode) (err error) {
 	w.engine = loop.New(loop.Engine{
 		Source: lazySource{w, ctx}, Loader: w.loader, Store: w.store, Environments: environments, Log: a.log,
 		Options: loop.Options{
-			Interval: w.cfg.Interval.Value,
+			Interval: w.cfg.Interval,
 			Limits:   plan.Limits{Percent: w.cfg.Safety.MassChange.Percent, From: w.cfg.Safety.MassChange.From},
 			Holder:   fmt.Sprintf("%s:%d", host, os.Getpid()),
 		},
@@ -163,12 +156,12 @@ func (w *wired) open(ctx context.Context) (*source.Source, error) {
 		return nil, fmt.Errorf("source: token: %w", err)
 	}
 	s, err := source.Open(ctx, source.Config{
-		Repository: c.Repository, Branch: c.Branch, Tag: c.Tag, Path: c.Path, Poll: c.Poll.Value, Timeout: c.Timeout.Value,
+		Repository: c.Repository, Branch: c.Branch, Tag: c.Tag, Path: c.Path, Poll: c.Poll, Timeout: c.Timeout,
 		Auth: source.Auth{
 			Username: c.Auth.Username, Password: password, Token: token,
 			SSHKeyFile: c.Auth.SSHKey.File, KnownHostsFile: c.Auth.KnownHosts, CAFile: c.Auth.CAFile,
 		},
-		Limits: source.Limits{FileSize: w.cfg.Evaluation.FileSize.Value, Files: w.cfg.Evaluation.Files},
+		Limits: source.Limits{FileSize: w.cfg.Evaluation.FileSize, Files: w.cfg.Evaluation.Files},
 	})
 	if err != nil {
 		return nil, err
@@ -186,7 +179,7 @@ func (w *wired) snapshot(ctx context.Context, args []string) (source.Snapshot, e
 		if w.cfg != nil && w.cfg.Source.Path != "" && isDirectory(filepath.Join(args[0], w.cfg.Source.Path)) {
 			sub = w.cfg.Source.Path
 		}
-		return source.WorkingCopy(ctx, args[0], sub)
+		return workingCopy(ctx, args[0], sub)
 	}
 	s, err := w.open(ctx)
 	if err != nil {
@@ -199,6 +192,18 @@ func (w *wired) snapshot(ctx context.Context, args []string) (source.Snapshot, e
 		return s.At(ctx, args[0])
 	}
 	return s.Snapshot(ctx)
+}
+
+// workingCopy reads a directory as it lies there: as git sees it, or, where it
+// is no working copy of git, all of it.
+func workingCopy(ctx context.Context, dir, sub string) (source.Snapshot, error) {
+	snap, err := source.WorkingCopy(ctx, dir, sub)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Reason != "NotARepository" {
+		return snap, err
+	}
+	tree, err := schema.DirTree(filepath.Join(dir, sub), schema.DirOptions{})
+	return source.Snapshot{Tree: tree, Revision: source.Revision{Dirty: true}}, err
 }
 
 func isDirectory(path string) bool {
