@@ -157,7 +157,7 @@ func (p *Process) verdict(kind byte, payload []byte, err error) error {
 		limit = CapOutput
 	case strings.Contains(said, "stack overflow") || strings.Contains(said, "goroutine stack exceeds"):
 		limit = CapDepth
-	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
+	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to allocate"):
 		limit = CapMemory
 	case strings.Contains(said, "SIGXCPU"):
 		limit = CapCPU
