@@ -1,0 +1,170 @@
+//go:build unix
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/fixtures/stack"
+	"github.com/gatewright/gatewright/reconciler/resource"
+)
+
+// TestDriftAtEachTarget: what was meddled with at the gateway, in OpenBAO and
+// in Thunder is named by diff and repaired by the daemon.
+func TestDriftAtEachTarget(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 4)
+	s.run(0, "apply")
+	if before, with := s.call(0, ""), s.call(0, s.token(0)); before != 401 || with != 200 {
+		t.Fatalf("after apply: %d without a token and %d with it", before, with)
+	}
+	if got := s.call(0, s.token(1)); got != 401 {
+		t.Errorf("the token of another agent: got %d, want 401", got)
+	}
+	s.run(0, "diff")
+	former := s.token(1)
+
+	s.openByHand(0)
+	org, name := agent(1)
+	path := "secret/data/agents/" + org + "/travel/" + name + "/production/own"
+	data := s.bao("GET", path, nil)["data"].(map[string]any)["data"].(map[string]any)
+	data["client_secret"] = "a-strangers-secret"
+	s.bao("POST", path, map[string]any{"data": data})
+	s.deleteApplication(2)
+
+	r := s.run(2, "diff", "-o", "json")
+	var plan struct {
+		Steps []struct {
+			ID     resource.ID
+			Action string
+		}
+	}
+	if err := json.Unmarshal([]byte(r.Stdout), &plan); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]string{}
+	for _, st := range plan.Steps {
+		named[string(st.ID.Kind)+" "+st.ID.Binding.Agent] = st.Action
+	}
+	for what, action := range map[string]string{"endpoint agent-00": "update", "credential agent-01": "update", "client agent-02": "create"} {
+		if named[what] != action {
+			t.Errorf("%s: diff says %q, want %q", what, named[what], action)
+		}
+	}
+	if strings.Contains(r.Stdout+r.Stderr, "a-strangers-secret") {
+		t.Error("diff shows a secret")
+	}
+
+	d, err := stack.StartDaemon(gatewright, s.config, filepath.Join(s.stack.Dir, "daemon.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("all three are repaired", func() bool {
+		r, err := stack.Run(t.Context(), gatewright, "diff", "--config", s.config)
+		return err == nil && r.Code == 0
+	})
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	for n := range 3 {
+		if without, with := s.call(n, ""), s.call(n, s.token(n)); without != 401 || with != 200 {
+			t.Errorf("agent %d: %d without a token and %d with it", n, without, with)
+		}
+	}
+	if got := s.call(1, former); got != 200 {
+		t.Errorf("a token from before the drift: got %d, want 200", got)
+	}
+}
+
+// deleteApplication deletes an agent's application at the identity provider.
+func (s *scene) deleteApplication(n int) {
+	s.Helper()
+	org, name := agent(n)
+	b := resource.Binding{Organization: org, Project: "travel", Agent: name, Environment: "production"}
+	found, err := s.stack.RemoveApplication(s.Context(), resource.ApplicationID(b.ClientID(resource.ClientOwn)))
+	if err != nil || !found {
+		s.Fatalf("found %v, %v", found, err)
+	}
+}
+
+// eventually waits for a condition, for as long as a slow machine may need.
+func (s *scene) eventually(what string, ok func() bool) {
+	s.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if <-tick.C; time.Now().After(deadline) {
+			s.Fatalf("not within 2 minutes: %s", what)
+		}
+	}
+}
+
+// TestKilledDaemon: a daemon that is killed again and again ends where an
+// undisturbed one does, with every credential working and nothing left over.
+func TestKilledDaemon(t *testing.T) {
+	t.Parallel()
+	const agents = 20
+	s := newScene(t, agents)
+	log := filepath.Join(s.stack.Dir, "daemon.log")
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // moments, not secrets
+	for range 8 {
+		d, err := stack.StartDaemon(gatewright, s.config, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		timer := time.NewTimer(time.Duration(100+random.IntN(900)) * time.Millisecond)
+		<-timer.C
+		if err := d.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := stack.StartDaemon(gatewright, s.config, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("everything converges", func() bool { return s.converged() == agents })
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	s.run(0, "diff")
+	for n := range agents {
+		if without, with := s.call(n, ""), s.call(n, s.token(n)); without != 401 || with != 200 {
+			t.Errorf("agent %d: %d without a token and %d with it", n, without, with)
+		}
+	}
+	// The probe client and the administrator's are there beside the agents'.
+	if got := s.stack.Thunder.Clients(); len(got) != agents+2 {
+		t.Errorf("%d clients at Thunder, want %d: %v", len(got), agents+2, got)
+	}
+}
+
+// converged counts the bindings that the inventory calls converged and proved.
+func (s *scene) converged() int {
+	r, err := stack.Run(context.WithoutCancel(s.Context()), gatewright, "status", "-o", "json", "--config", s.config)
+	if err != nil || r.Code != 0 {
+		return 0
+	}
+	var status struct {
+		Bindings []struct {
+			Status    string
+			LastProof *struct{ OK bool }
+		}
+	}
+	if err := json.Unmarshal([]byte(r.Stdout), &status); err != nil {
+		s.Fatal(err)
+	}
+	n := 0
+	for _, b := range status.Bindings {
+		if b.Status == "converged" && b.LastProof != nil && b.LastProof.OK {
+			n++
+		}
+	}
+	return n
+}
