@@ -25,6 +25,9 @@ type view struct {
 	agents map[string]unitAgent
 	// lost reports that the instance had to be left out.
 	lost bool
+	// entangled reports that agents bear on one another, so that files here may
+	// change what is declared above by more than constraining it.
+	entangled bool
 	// tainted are agents of which a declaration cannot be read.
 	tainted map[string]bool
 }
@@ -71,6 +74,7 @@ func (c *composer) divide(i *instance, v *view) *parts {
 			continue
 		}
 		p.entangled = p.entangled || f.Entangled
+		v.entangled = p.entangled
 		if f.Leaf {
 			p.leaves = append(p.leaves, src)
 		} else {
@@ -142,7 +146,7 @@ func (c *composer) yield(i *instance, v *view) {
 		agent := a.Agent
 		if above {
 			agent = c.without(agent, inherited.Agent, own[name])
-			if !claimed && len(agent.Environments) == 0 {
+			if v.entangled && !claimed && len(agent.Environments) == 0 {
 				c.changed(a.Agent, inherited.Agent, i)
 			}
 		}
@@ -203,7 +207,7 @@ func (c *composer) changed(seen, inherited Agent, i *instance) {
 		return
 	}
 	c.layout.diagnostics = append(c.layout.diagnostics, Diagnostic{
-		Position: Position{File: i.own[0].entry.Path}, Path: "agents." + seen.Name, Code: "inherited-agent-changed", Severity: SeverityWarning,
+		Position: Position{File: i.own[0].entry.Path, Line: 1, Column: 1}, Path: "agents." + seen.Name, Code: "inherited-agent-changed", Severity: SeverityWarning,
 		Message: "files here change an agent of a directory above, to which they do not apply", Hint: "change it where it is declared",
 	})
 }
