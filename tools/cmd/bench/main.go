@@ -1,0 +1,45 @@
+//go:build unix
+
+// Command bench measures gatewright as a whole process, against the simulators
+// and a real API server in this one: CPU seconds, peak memory and calls at each
+// target.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	binary := flag.String("gatewright", "bin/gatewright", "the gatewright binary")
+	sizes := flag.String("n", "100,1000,5000", "numbers of bindings, with commas")
+	pushes := flag.Int("pushes", 50, "how many single changes are timed")
+	flag.Parse()
+	if err := run(ctx, *binary, *sizes, *pushes); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, binary, sizes string, pushes int) error {
+	fmt.Println("| bindings | work | CPU | wall | peak | Thunder reads/writes | OpenBAO reads/writes | note |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for size := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-n: %q is no number of bindings", size)
+		}
+		if err := measure(ctx, binary, n, pushes); err != nil {
+			return fmt.Errorf("%d bindings: %w", n, err)
+		}
+	}
+	return nil
+}
