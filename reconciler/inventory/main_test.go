@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,9 +26,23 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
 		writeUntilKilled(path)
 	}
+	// Three databases share the work of finding a counterexample.
+	flag.Parse()
+	if !explicit("rapid.checks") {
+		if err := flag.Set("rapid.checks", "25"); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	stopPostgres()
 	os.Exit(code)
+}
+
+// explicit reports whether a flag was given.
+func explicit(name string) bool {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
 }
 
 // backend is a database that the suite runs on.
