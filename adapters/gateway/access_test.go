@@ -27,6 +27,15 @@ func (b *bed) grant(user string, rules ...any) {
 		"roleRef":  object{"apiGroup": rbac.group, "kind": "ClusterRole", "name": name},
 		"subjects": []any{object{"apiGroup": rbac.group, "kind": "User", "name": user}},
 	})
+	// The authorizer learns of it by watching.
+	c, err := newClient(b.as(user).RESTConfig)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.eventually("the grant holds", func() bool {
+		ok, err := allowed(b.Context(), c, releaseBindings.access("list", "", ""))
+		return err == nil && ok
+	})
 }
 
 func (b *bed) as(user string) Config {
