@@ -34,6 +34,7 @@ func (p *planner) endpoint(r resource.Resource, o resource.Observed, steps map[r
 		s.Action, s.Class = Skip, fault.Waiting
 		s.Reason = "the agent is not deployed in this environment"
 		s.Hint = "deploy it; gatewright looks again by itself"
+		tell(&s, o)
 		return s
 	}
 	if s.Action == Keep {
@@ -112,5 +113,14 @@ func keyManagerStep(r resource.Resource, o resource.Observed) Step {
 		s.Reason = fmt.Sprintf("the gateway's key manager %q trusts issuer %q and not %q", want.Name, o.State.KeyManager.Issuer, want.Issuer)
 	}
 	s.Hint = "add it to the gateway's configuration and restart the gateway, or let gatewright manage key managers"
+	tell(&s, o)
 	return s
+}
+
+// tell lets the target say in its own words what it did not find, and what
+// there is instead.
+func tell(s *Step, o resource.Observed) {
+	if !o.Found && o.Rollout.Message != "" {
+		s.Reason, s.Hint = o.Rollout.Message, o.Rollout.Hint
+	}
 }
