@@ -11,7 +11,7 @@ import (
 )
 
 // hangLimit is the deadline of a call that meets a hang.
-const hangLimit = 300 * time.Millisecond
+const hangLimit = 2 * time.Second
 
 // transition is a step whose every write is made to fail in turn.
 type transition struct {
