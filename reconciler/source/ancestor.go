@@ -64,9 +64,16 @@ func (h history) isAncestor(ctx context.Context, old plumbing.Hash, child *gitob
 // newest is a heap of commits by the time they were committed.
 type newest []*gitobject.Commit
 
-func (n newest) Len() int           { return len(n) }
-func (n newest) Less(i, j int) bool { return n[i].Committer.When.After(n[j].Committer.When) }
-func (n newest) Swap(i, j int)      { n[i], n[j] = n[j], n[i] }
+// Len implements sort.Interface.
+func (n *newest) Len() int { return len(*n) }
+
+// Less implements sort.Interface.
+func (n *newest) Less(i, j int) bool {
+	return (*n)[i].Committer.When.After((*n)[j].Committer.When)
+}
+
+// Swap implements sort.Interface.
+func (n *newest) Swap(i, j int) { (*n)[i], (*n)[j] = (*n)[j], (*n)[i] }
 
 // Push implements heap.Interface.
 func (n *newest) Push(x any) {

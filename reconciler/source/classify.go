@@ -28,8 +28,7 @@ import (
 //	the network                               transient and unreachable, but for TLS
 //	anything else                             transient
 func (s *Source) fault(op string, err error) error {
-	var already *fault.Error
-	if errors.As(err, &already) {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
 	e := &fault.Error{Class: fault.Transient, Reason: "ReadFailed", Err: err}
@@ -59,8 +58,7 @@ func canceled(e *fault.Error, err error) bool {
 }
 
 func stateOfRefs(e *fault.Error, err error) bool {
-	var ref *missingRef
-	if errors.As(err, &ref) {
+	if ref, ok := errors.AsType[*missingRefError](err); ok {
 		hint := "push a commit"
 		if len(ref.others) > 0 {
 			hint = "it has " + strings.Join(near(ref.short(), ref.others), ", ")
@@ -76,8 +74,7 @@ func stateOfRefs(e *fault.Error, err error) bool {
 			return set(e, fault.Stalled, "BranchNotFound", hint+"; configure another, or push the branch")
 		}
 	}
-	var path *missingPath
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*missingPathError](err); ok {
 		hint := "configure a directory of this revision"
 		if len(path.others) > 0 {
 			hint += "; there are " + strings.Join(path.others, ", ")
@@ -126,8 +123,7 @@ func stateOfDisk(e *fault.Error, err error) bool {
 }
 
 func refusal(e *fault.Error, err error) bool {
-	var status *statusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*statusError](err); ok {
 		return refusedStatus(e, status)
 	}
 	if to := (*redirectError)(nil); errors.As(err, &to) {

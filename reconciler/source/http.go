@@ -141,7 +141,7 @@ func (t *httpTalk) request(ctx context.Context, pack *packp.UploadPackRequest) (
 		return nil, plain(err)
 	}
 	req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
-	res, err := t.do(req, "application/x-git-upload-pack-result")
+	res, err := t.do(req, "application/x-git-upload-pack-result") //nolint:bodyclose // whoever reads the pack closes the response
 	if err != nil {
 		return nil, err
 	}

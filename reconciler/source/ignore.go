@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/config"
@@ -37,12 +38,12 @@ type ignores []ruleSet
 // match reports whether the last rule for a path leaves it out. It says nothing
 // of the directories above, which the caller has asked about.
 func (ig ignores) match(name string, directory bool) bool {
-	for i := len(ig) - 1; i >= 0; i-- {
+	for _, set := range slices.Backward(ig) {
 		rel := name
-		if ig[i].base != "" {
-			rel = strings.TrimPrefix(name, ig[i].base+"/")
+		if set.base != "" {
+			rel = strings.TrimPrefix(name, set.base+"/")
 		}
-		if decided, out := ig[i].match(rel, directory); decided {
+		if decided, out := set.match(rel, directory); decided {
 			return out
 		}
 	}
@@ -50,8 +51,7 @@ func (ig ignores) match(name string, directory bool) bool {
 }
 
 func (s ruleSet) match(rel string, directory bool) (decided, out bool) {
-	for i := len(s.rules) - 1; i >= 0; i-- {
-		r := s.rules[i]
+	for _, r := range slices.Backward(s.rules) {
 		subject := rel
 		if r.basename {
 			subject = path.Base(rel)
@@ -78,7 +78,7 @@ func (ig ignores) with(file, base string) ignores {
 	if len(rules) == 0 {
 		return ig
 	}
-	return append(ig[:len(ig):len(ig)], ruleSet{base: base, rules: rules})
+	return append(slices.Clip(ig), ruleSet{base: base, rules: rules})
 }
 
 func parseRules(text string) []rule {

@@ -7,8 +7,8 @@ import (
 	"github.com/gatewright/gatewright/schema"
 )
 
-// missingPath says that the configured path is not there, and what is.
-type missingPath struct {
+// missingPathError says that the configured path is not there, and what is.
+type missingPathError struct {
 	path string
 	// found is what stands there instead; empty if nothing does.
 	found schema.Mode
@@ -16,8 +16,8 @@ type missingPath struct {
 	others []string
 }
 
-func newMissingPath(path, part string, entries []nodeEntry, found int) *missingPath {
-	m := &missingPath{path: path}
+func newMissingPath(path, part string, entries []nodeEntry, found int) *missingPathError {
+	m := &missingPathError{path: path}
 	if found >= 0 {
 		m.found = entries[found].mode
 	}
@@ -30,7 +30,7 @@ func newMissingPath(path, part string, entries []nodeEntry, found int) *missingP
 	return m
 }
 
-func (m *missingPath) Error() string {
+func (m *missingPathError) Error() string {
 	switch m.found {
 	case "":
 		return fmt.Sprintf("the path %q is not in this revision", m.path)
@@ -43,8 +43,8 @@ func (m *missingPath) Error() string {
 	}
 }
 
-// missingRef says that the configured ref is not there, and which are.
-type missingRef struct {
+// missingRefError says that the configured ref is not there, and which are.
+type missingRefError struct {
 	// name is the full name, or HEAD's target for an unborn branch.
 	name string
 	// unborn: HEAD leads to it.
@@ -53,13 +53,13 @@ type missingRef struct {
 	others []string
 }
 
-func (m *missingRef) tag() bool { return strings.HasPrefix(m.name, "refs/tags/") }
+func (m *missingRefError) tag() bool { return strings.HasPrefix(m.name, "refs/tags/") }
 
-func (m *missingRef) short() string {
+func (m *missingRefError) short() string {
 	return strings.TrimPrefix(strings.TrimPrefix(m.name, "refs/heads/"), "refs/tags/")
 }
 
-func (m *missingRef) Error() string {
+func (m *missingRefError) Error() string {
 	kind, short := "branch", m.short()
 	if m.tag() {
 		kind = "tag"

@@ -79,8 +79,7 @@ func (e *remoteError) denied() bool {
 
 // answerError tells what a server said from what it should have said.
 func answerError(err error) error {
-	var line *pktline.ErrorLine
-	if errors.As(err, &line) {
+	if line, ok := errors.AsType[*pktline.ErrorLine](err); ok {
 		return &remoteError{printable(line.Text)}
 	}
 	for _, end := range []error{io.ErrUnexpectedEOF, io.EOF, packp.ErrEmptyInput} {
@@ -92,8 +91,7 @@ func answerError(err error) error {
 	if errors.As(err, &broken) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	var unexpected *packp.ErrUnexpectedData
-	if errors.As(err, &unexpected) {
+	if unexpected, ok := errors.AsType[*packp.ErrUnexpectedData](err); ok {
 		// It would repeat what was received.
 		return fmt.Errorf("%w: %s", errProtocol, printable(unexpected.Msg))
 	}

@@ -46,7 +46,7 @@ func (p *pack) withPrefix(prefix string, out map[plumbing.Hash]bool) error {
 	for {
 		e, err := entries.Next()
 		if err != nil {
-			return nil //nolint:nilerr // io.EOF is its only error
+			return nil // io.EOF is its only error
 		}
 		if bytes.HasPrefix(e.Hash[:], whole) && strings.HasPrefix(e.Hash.String(), prefix) {
 			out[e.Hash] = true

@@ -85,7 +85,7 @@ func (m mapRefs) lookup(name string) (string, plumbing.Hash, error) {
 	return name, plumbing.ZeroHash, plumbing.ErrReferenceNotFound
 }
 
-func (m mapRefs) names() ([]string, error) {
+func (m mapRefs) names() ([]string, error) { //nolint:unparam // refs on disk can fail
 	out := make([]string, 0, len(m.ids))
 	for name := range m.ids {
 		out = append(out, name)
@@ -126,7 +126,7 @@ func selectRef(r refs, c Config) (string, plumbing.Hash, error) {
 	if !errors.Is(err, plumbing.ErrReferenceNotFound) {
 		return name, id, err
 	}
-	missing := &missingRef{name: name, unborn: want == "HEAD"}
+	missing := &missingRefError{name: name, unborn: want == "HEAD"}
 	names, err := r.names()
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: list refs: %w", errCorrupt, err)

@@ -154,13 +154,13 @@ func newSSHServer(t testing.TB, allowed ssh.PublicKey, password string) *sshServ
 	config := &ssh.ServerConfig{
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if allowed != nil && bytes.Equal(key.Marshal(), allowed.Marshal()) {
-				return nil, nil
+				return &ssh.Permissions{}, nil
 			}
 			return nil, errors.New("unknown key")
 		},
 		PasswordCallback: func(_ ssh.ConnMetadata, got []byte) (*ssh.Permissions, error) {
 			if password != "" && string(got) == password {
-				return nil, nil
+				return &ssh.Permissions{}, nil
 			}
 			return nil, errors.New("wrong password")
 		},

@@ -207,7 +207,7 @@ func (s *Source) looking(ctx context.Context, job func(look) error) (err error) 
 // it says that there is none.
 func (s *Source) locate(ctx context.Context, l look, revision string) (plumbing.Hash, string, error) {
 	id, ref, err := s.locateHere(ctx, l, revision)
-	if err == nil || !(errors.Is(err, ErrUnknownRevision) || errors.Is(err, ErrShallow) || errors.Is(err, plumbing.ErrObjectNotFound)) {
+	if !errors.Is(err, ErrUnknownRevision) && !errors.Is(err, ErrShallow) && !errors.Is(err, plumbing.ErrObjectNotFound) {
 		return id, ref, err
 	}
 	if err := l.fetchAll(ctx); err != nil {

@@ -104,13 +104,13 @@ func (f *forest) loadAt(id plumbing.Hash, depth int) (*node, error) {
 }
 
 func (f *forest) fill(n *node, e *nodeEntry, depth int) (err error) {
-	switch {
-	case e.mode == modeDirectory:
+	switch e.mode {
+	case modeDirectory:
 		if e.dir, err = f.loadAt(e.id, depth+1); err != nil {
 			return err
 		}
 		n.files += e.dir.files
-	case e.mode == schema.ModeSubmodule:
+	case schema.ModeSubmodule:
 		n.files++
 	default:
 		n.files++

@@ -90,7 +90,7 @@ func headOf(d *disk, prefix string) (Revision, schema.Tree, error) {
 	}
 	revision := revisionOf(commit, name)
 	node, err := newForest(d.objects, Limits{Files: DefaultFiles}).at(commit.TreeHash, prefix)
-	if missing := (*missingPath)(nil); errors.As(err, &missing) {
+	if missing := (*missingPathError)(nil); errors.As(err, &missing) {
 		return revision, nil, nil
 	}
 	if err != nil {
@@ -160,7 +160,7 @@ func inside(work, root string) (string, error) {
 	realRoot, err := filepath.EvalSymlinks(root)
 	if errors.Is(err, os.ErrNotExist) {
 		rel, _ := filepath.Rel(work, root)
-		return "", &missingPath{path: filepath.ToSlash(rel)}
+		return "", &missingPathError{path: filepath.ToSlash(rel)}
 	}
 	if err != nil {
 		return "", err
@@ -177,7 +177,7 @@ func inside(work, root string) (string, error) {
 	}
 	info, err := os.Stat(realRoot)
 	if err == nil && !info.IsDir() {
-		err = &missingPath{path: filepath.ToSlash(rel), found: schema.ModeRegular}
+		err = &missingPathError{path: filepath.ToSlash(rel), found: schema.ModeRegular}
 	}
 	return filepath.ToSlash(rel), err
 }
