@@ -22,7 +22,7 @@ func split(body []byte, metadata func([]byte) error, item func([]byte) error) er
 	}
 	for {
 		key, ok := s.value()
-		if !ok || len(key) < 2 || key[0] != '"' || !s.take(':') {
+		if !ok || key[0] != '"' || !json.Valid(key) || !s.take(':') {
 			return errSplit
 		}
 		var err error

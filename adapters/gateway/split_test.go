@@ -11,7 +11,7 @@ import (
 func FuzzSplit(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"items":[]}`, `{"items":null}`, `{"items":[1,"a\"]",{"b":[{}]},[],null , true]}`, `{"metadata":{"continue":"x\\"},"items":[{"a":"}"}]}`,
-		` {"kind":"List" , "items" : [ { } ] } `, `{"items":[{]}`, `{"items":[1}`, `[]`, `{"items":[1]}x`, `{"a":tru,"items":[]}`,
+		` {"kind":"List" , "items" : [ { } ] } `, `{"items":[{]}`, `{"items":[1}`, `[]`, `{"items":[1]}x`, `{"a":tru,"items":[]}`, "{\"\x12\":[]}",
 	} {
 		f.Add([]byte(s))
 	}

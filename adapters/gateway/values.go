@@ -93,24 +93,24 @@ func holdsTOML(s string) bool {
 	return strings.Contains(s, tablePolicies) && strings.Contains(s, "jwtauth_v") && strings.Contains(s, "\n")
 }
 
-// nodesAtMost bounds a walk, which follows aliases.
-const nodesAtMost = 200_000
-
 // walk calls found for each value of policy_configurations in a document and
-// for each text that holds the word.
+// for each text that holds the word. Each node is looked into once, however many
+// aliases lead to it, so that a document that unfolds without end does not.
 func walk(doc *yaml.Node, found func(n *yaml.Node, isTOML bool) error) error {
-	left := nodesAtMost
+	seen := map[*yaml.Node]bool{}
 	var visit func(n *yaml.Node, key string) error
 	visit = func(n *yaml.Node, key string) error {
-		if left--; left < 0 {
-			return fmt.Errorf("%s unfolds to more than %d nodes", keyValues, nodesAtMost)
-		}
 		if key == tablePolicies && n.Kind != yaml.AliasNode && n.Tag != "!!null" {
 			return found(n, false)
 		}
-		switch n.Kind {
-		case yaml.AliasNode:
+		if n.Kind == yaml.AliasNode {
 			return visit(n.Alias, key)
+		}
+		if seen[n] {
+			return nil
+		}
+		seen[n] = true
+		switch n.Kind {
 		case yaml.ScalarNode:
 			if n.Tag == "!!str" && holdsTOML(n.Value) {
 				return found(n, true)

@@ -84,6 +84,7 @@ func TestParseValues(t *testing.T) {
 		"older section": {"gateway: {config: {policy_configurations: {jwtauth_v0: {keymanagers: [{name: a}]}, jwtauth_v010: {keymanagers: [{name: b}]}}}}", "jwtauth_v0:a=@ jwtauth_v010:b=@"},
 		"odd entries":   {"gateway: {config: {policy_configurations: {jwtauth_v1: {keymanagers: [7, {name: 5}, {name: a, jwks: x}]}}}}", "jwtauth_v1:=@ jwtauth_v1:a=@"},
 		"by anchor":     {"x: &k [{name: a}]\ngateway: {config: {policy_configurations: {jwtauth_v1: {keymanagers: *k}}}}", "jwtauth_v1:a=@"},
+		"without end":   {"x: &a [*a, *a, {policy_configurations: {jwtauth_v1: {keymanagers: [{name: a}]}}}]", "jwtauth_v1:a=@"},
 		"mentioned":     {"gateway: {note: see policy_configurations and jwtauth_v1}", ""},
 	}
 	for name, tt := range tests {
@@ -174,7 +175,7 @@ func TestEditValuesRefuses(t *testing.T) {
 }
 
 func FuzzValues(f *testing.F) {
-	for _, s := range []string{valuesOfAMP, valuesWithTOML, "", "a: [", "x: &a [*a]", "gateway: {config: {policy_configurations: {jwtauth_v1: {keymanagers: [{}]}}}}"} {
+	for _, s := range []string{valuesOfAMP, valuesWithTOML, "", "a: [", "x: &a [*a]", "x: &a {policy_configurations: {jwtauth_v1: {}}, y: *a, z: *a}", "gateway: {config: {policy_configurations: {jwtauth_v1: {keymanagers: [{}]}}}}"} {
 		f.Add(s)
 	}
 	want := &resource.KeyManager{Name: "Env", Issuer: "i", JWKSURI: "u"}
