@@ -57,8 +57,8 @@ func (r *Repository) leads(page, target string) string {
 	file := page
 	if u.Path != "" {
 		file = path.Join(path.Dir(page), u.Path)
-		if strings.HasPrefix(u.Path, "/") {
-			file = path.Clean(strings.TrimPrefix(u.Path, "/"))
+		if rooted, ok := strings.CutPrefix(u.Path, "/"); ok {
+			file = path.Clean(rooted)
 		}
 	}
 	if strings.HasPrefix(file, "..") {

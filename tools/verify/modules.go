@@ -132,14 +132,12 @@ func vet(ctx context.Context, r *Repository) ([]string, error) {
 		}
 		packages, err := r.command(ctx, dir, nil, "go", "list", "./...")
 		if err != nil {
-			return []string{err.Error()}, nil
+			return nil, err
 		}
 		if strings.TrimSpace(packages) != "" {
 			args = append(args, "./"+dir+"/...")
 		}
 	}
-	if _, err := r.command(ctx, "", nil, "go", args...); err != nil {
-		return []string{err.Error()}, nil
-	}
-	return nil, nil
+	_, err := r.command(ctx, "", nil, "go", args...)
+	return nil, err
 }

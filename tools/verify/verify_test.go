@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -137,9 +138,7 @@ func TestChecks(t *testing.T) {
 			t.Parallel()
 			files := map[string]string{}
 			for _, some := range []map[string]string{base, tt.files} {
-				for name, content := range some {
-					files[name] = content
-				}
+				maps.Copy(files, some)
 			}
 			got := check(t, checkout(t, files), tt.check)
 			if tt.want == "" && !strings.HasPrefix(got, "ok ") || tt.want != "" && !strings.Contains(got, tt.want) {

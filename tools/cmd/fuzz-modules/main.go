@@ -26,8 +26,8 @@ func main() {
 	fuzztime := flag.String("fuzztime", "30s", "how long each target runs, as go test -fuzztime takes it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	failed, err := run(ctx, *fuzztime)
+	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "fuzz-modules: error: %v\n", err)
 	}

@@ -24,12 +24,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	ci := os.Getenv("CI") == "true"
 	race := flag.Bool("race", ci, "run with the race detector")
 	short := flag.Bool("short", false, "leave out what takes long")
 	flag.Parse()
 	ok, err := run(ctx, ci, *race, *short)
+	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "test-modules: error: %v\n", err)
 	}
@@ -96,7 +96,7 @@ func (m *module) test(ctx context.Context, race, short bool) error {
 		args = append(args, "-short")
 	}
 	started := time.Now()
-	cmd := exec.CommandContext(ctx, "go", append(args, "./...")...) //nolint:gosec // the arguments are ours
+	cmd := exec.CommandContext(ctx, "go", append(args, "./...")...)
 	cmd.Dir, cmd.Stderr = m.Dir, os.Stderr
 	if !race {
 		// The same as for `build`, so that everything is compiled once. The
@@ -114,8 +114,7 @@ func (m *module) test(ctx context.Context, race, short bool) error {
 	m.read(pipe)
 	err = cmd.Wait()
 	m.took = time.Since(started)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		m.broken = true
 		return nil
 	}

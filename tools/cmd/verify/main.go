@@ -18,8 +18,8 @@ func main() {
 	dir := flag.String("C", ".", "the root of the checkout")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	ok, err := run(ctx, *dir, flag.Args())
+	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "verify: error: %v\n", err)
 	}
