@@ -44,7 +44,7 @@ const (
 // is in the report.
 func (e *Engine) Converge(ctx context.Context, p *Planned, trigger string, progress func(Progress)) (*Report, error) {
 	report := newReport(p)
-	approved := p.Plan
+	approved := takes(p.Plan)
 	for try := 1; ; try++ {
 		r, jobs, err := e.begin(ctx, p, trigger, report)
 		if err != nil || len(jobs) == 0 {
@@ -121,17 +121,23 @@ func passing(jobs []*job, failed map[resource.Binding]error) Scope {
 	return out
 }
 
-// approve keeps out of p what takes something away, unless the plan that was
-// approved took it away, too.
-func approve(approved, p plan.Plan) plan.Plan {
-	may := map[resource.ID]bool{}
-	for _, s := range approved.Steps {
+// takes lists the resources that p takes something away from.
+func takes(p plan.Plan) map[resource.ID]bool {
+	out := map[resource.ID]bool{}
+	for _, s := range p.Steps {
 		if s.Takes() {
-			may[s.ID] = true
+			out[s.ID] = true
 		}
 	}
+	return out
+}
+
+// approve keeps out of p what takes something away, unless it was approved as
+// part of a plan for everything: a plan for one binding is too small for the
+// guard to see what it belongs to.
+func approve(approved map[resource.ID]bool, p plan.Plan) plan.Plan {
 	for _, s := range p.Steps {
-		if s.Takes() && !may[s.ID] {
+		if s.Takes() && !approved[s.ID] {
 			return p.Hold(fault.New(fault.Unsafe, "NotApproved", "the plan that was approved did not take it away"))
 		}
 	}

@@ -33,6 +33,8 @@ type Environment struct {
 	// Targets has the target of each kind.
 	Targets map[resource.Kind]target.Target
 	Prover  *proof.Prover
+	// ReportDrift leaves drift as it is and only tells of it.
+	ReportDrift bool
 }
 
 // Engine holds what every pass needs. Its exported fields are set before the
@@ -66,6 +68,8 @@ type Options struct {
 	// AllowMassChange lifts Limits, and lets a plan prune for a revision that
 	// does not descend from the last one.
 	AllowMassChange bool
+	// History is how much of it the inventory keeps; the zero value keeps all.
+	History inventory.RunRetention
 	// Holder names this process in leases and runs.
 	Holder string
 	// Now is the clock; nil means time.Now.

@@ -97,6 +97,9 @@ func skipped(steps []plan.Step) error {
 	for _, s := range steps {
 		if s.Action == plan.Skip {
 			f := fault.New(s.Class, "Skipped", "%s", s.Reason)
+			if s.Drift {
+				f.Reason = reasonDrift
+			}
 			f.Resource, f.Hint = s.ID.String(), s.Hint
 			return f
 		}

@@ -93,6 +93,13 @@ func TestNothingVanishesBySomethingElse(t *testing.T) {
 			if p.Counts().Skip == 0 {
 				t.Error("what is held back is not shown")
 			}
+			// A pass that held something back is no precedent for the next one.
+			before := s.world.Count()
+			s.apply()
+			s.apply()
+			if s.world.Count() != before {
+				t.Errorf("%s: the second pass did what the first one held back", tc.reason)
+			}
 			s.engine.Options.AllowMassChange = true
 			if s.broken {
 				return // nothing lifts this one
@@ -257,5 +264,50 @@ func TestSuspended(t *testing.T) {
 	s.apply()
 	if row := s.row("booking"); row.Status != inventory.Converged {
 		t.Errorf("a suspension does not end by itself: %+v", row)
+	}
+}
+
+func TestDriftIsOnlyReported(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Lag: 10 * time.Millisecond})
+	s.engine.Environments[0].ReportDrift = true
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.apply()
+	if row := s.row("booking"); row.Status != inventory.Converged {
+		t.Fatalf("reporting drift keeps a new spec from being applied: %+v", row)
+	}
+	client := resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: resource.ClientOwn}
+	s.world.Remove(client)
+	for range 2 {
+		s.apply()
+		if s.world.Look(client) != nil {
+			t.Fatal("drift was repaired though it is only to be reported")
+		}
+		if row := s.row("booking"); row.Status != inventory.Stalled || row.Reason != "Drift" {
+			t.Errorf("drift is not reported: %+v", row)
+		}
+	}
+	changed := agent("booking", schema.SchemeOAuth2)
+	changed.Environments[0].Authentication.Header = "X-Token"
+	s.push(changed)
+	s.apply()
+	if s.world.Look(client) == nil {
+		t.Error("a change of the spec is not applied after drift")
+	}
+}
+
+func TestUnreadMarksAreReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.world.Undiscoverable = true
+	s.apply()
+	if _, known, err := s.store.Meta(t.Context(), "discovered:production"); known || err != nil {
+		t.Errorf("marks count as read though they could not be: %v", err)
+	}
+	s.world.Undiscoverable = false
+	s.apply()
+	if _, known, err := s.store.Meta(t.Context(), "discovered:production"); !known || err != nil {
+		t.Errorf("marks were not read again: %v", err)
 	}
 }

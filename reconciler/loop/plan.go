@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -48,13 +49,17 @@ type Planned struct {
 	Owned []resource.ID
 	// Discovered reports that Owned was rebuilt from marks for want of records.
 	Discovered bool
-	scope      Scope
+	// undiscovered are the environments whose marks could not all be read.
+	undiscovered map[string]bool
+	scope        Scope
 }
 
 // Plan observes what st asks for within scope and says what to do. It changes
 // nothing, neither at a target nor in the inventory.
 func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, error) {
-	p := &Planned{State: st, scope: scope, Wanted: map[resource.Binding]*desired.Binding{}}
+	p := &Planned{
+		State: st, scope: scope, Wanted: map[resource.Binding]*desired.Binding{}, undiscovered: map[string]bool{},
+	}
 	if err := e.remembered(ctx, p); err != nil {
 		return nil, err
 	}
@@ -81,6 +86,7 @@ func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, err
 		PruneBlocked: blocked, Owned: len(p.Owned),
 	})
 	p.Revision = st.Revision.Hash
+	e.report(p)
 	return p, nil
 }
 
@@ -104,7 +110,9 @@ func (e *Engine) remembered(ctx context.Context, p *Planned) error {
 			return fmt.Errorf("read inventory: %w", err)
 		} else if !known {
 			p.Discovered = true
-			owned = append(owned, e.discover(ctx, env)...)
+			found, complete := e.discover(ctx, env)
+			owned = append(owned, found...)
+			p.undiscovered[env.Name] = !complete
 		}
 		p.Owned = append(p.Owned, owned...)
 	}
@@ -119,14 +127,16 @@ func discoveredKey(environment string) string { return "discovered:" + environme
 
 // discover asks the targets of env for what is marked ours. What cannot be
 // listed is found again by its derived id as soon as a spec asks for it, so a
-// failure here loses nothing but the chance to prune.
-func (e *Engine) discover(ctx context.Context, env *Environment) []resource.ID {
-	var out []resource.ID
+// failure here loses nothing but the chance to prune. It reports complete
+// unless asking again may find more.
+func (e *Engine) discover(ctx context.Context, env *Environment) (out []resource.ID, complete bool) {
+	complete = true
 	for _, kind := range slices.Sorted(maps.Keys(env.Targets)) {
 		ids, err := env.Targets[kind].Discover(ctx)
 		if err != nil {
 			e.Log.WarnContext(ctx, "marks could not be listed",
 				"environment", env.Name, "target", env.Targets[kind].Name(), "error", err)
+			complete = complete && fault.ClassOf(err) == fault.Stalled
 		}
 		for _, id := range ids {
 			if id.Binding.Environment == env.Name && id.Kind == kind {
@@ -134,7 +144,7 @@ func (e *Engine) discover(ctx context.Context, env *Environment) []resource.ID {
 			}
 		}
 	}
-	return out
+	return out, complete
 }
 
 // gone lists the owned resources in scope that the specs do not ask for.

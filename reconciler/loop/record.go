@@ -110,17 +110,27 @@ func (e *Engine) own(ctx context.Context, s inventory.Settlement) error {
 
 // notes records what revision was applied and that marks have been read.
 func (e *Engine) notes(ctx context.Context, p *Planned) error {
-	if p.Discovered {
+	if p.Discovered && p.scope == nil {
 		for _, env := range e.Environments {
+			if p.undiscovered[env.Name] {
+				continue
+			}
 			if err := e.Store.SetMeta(ctx, discoveredKey(env.Name), e.Options.Now().UTC().Format(time.RFC3339)); err != nil {
 				return err
 			}
 		}
 	}
-	if p.State.Whole && !p.State.Revision.Dirty {
+	if p.scope == nil && p.State.Whole && !p.State.Revision.Dirty && !holdsBack(p.Plan) {
 		return e.Store.SetMeta(ctx, metaRevision, p.State.Revision.Hash)
 	}
 	return nil
+}
+
+// holdsBack reports that a guard keeps something of p from being done. The
+// revision does not count as applied then: the next pass must not take it for
+// the history that a later one has to descend from.
+func holdsBack(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Class == fault.Unsafe })
 }
 
 // vanished lists what is owned by the records, no longer asked for, and gone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -24,7 +26,7 @@ const (
 // push concerns only the bindings that it changes, the interval all of them.
 func (e *Engine) Run(ctx context.Context) error {
 	d := &daemon{
-		Engine: e, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
+		Engine: e, approved: map[resource.ID]bool{}, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
 		followers: map[string]*rollouts{},
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
@@ -43,6 +45,13 @@ type daemon struct {
 	state *State
 	// held is why the current revision may take nothing away.
 	held error
+	// mustReview asks that the next pass be about all bindings.
+	mustReview bool
+	// approved are the resources that a guarded plan for the current revision
+	// took something away from.
+	approved map[resource.ID]bool
+	// pruned is when history was last cut to its bounds.
+	pruned time.Time
 	// jobs has the planned work of queued bindings. A queued binding without
 	// one is planned anew.
 	jobs map[resource.Binding]*job
@@ -111,6 +120,8 @@ func (d *daemon) pass(ctx context.Context, trigger string, full bool) {
 	}
 	d.mu.Lock()
 	st := d.state
+	// What the last revision had held back is judged again as a whole.
+	full = full || d.mustReview
 	d.mu.Unlock()
 	if st == nil || (!full && len(changed) == 0) {
 		return
@@ -123,7 +134,28 @@ func (d *daemon) pass(ctx context.Context, trigger string, full bool) {
 		d.Log.ErrorContext(ctx, "the pass failed", "trigger", trigger, "revision", short(st.Revision.Hash), "error", err)
 		return
 	}
+	if full {
+		d.mu.Lock()
+		d.mustReview = false
+		d.mu.Unlock()
+		d.forget(ctx)
+	}
 	d.Metrics.passed(trigger, d.Options.Now().Sub(started), st)
+}
+
+// forgetEvery is how often history is cut to its bounds.
+const forgetEvery = time.Hour
+
+// forget cuts history to its bounds, now and then.
+func (d *daemon) forget(ctx context.Context) {
+	now := d.Options.Now()
+	if d.Options.History == (inventory.RunRetention{}) || now.Sub(d.pruned) < forgetEvery {
+		return
+	}
+	d.pruned = now
+	if err := d.Store.Prune(ctx, d.Options.History); err != nil {
+		d.Log.WarnContext(ctx, "history could not be cut to its bounds", "error", err)
+	}
 }
 
 // refresh loads the newest revision if it is new, and returns the bindings
@@ -149,7 +181,8 @@ func (d *daemon) refresh(ctx context.Context) (Scope, error) {
 	}
 	changed := difference(last, &st)
 	d.mu.Lock()
-	d.state, d.held = &st, nil
+	d.mustReview = d.mustReview || d.held != nil
+	d.state, d.held, d.approved = &st, nil, map[resource.ID]bool{}
 	d.mu.Unlock()
 	d.Log.InfoContext(ctx, "revision loaded", "revision", short(st.Revision.Hash), "agents", st.Agents,
 		"bindings", len(st.Set.Bindings), "changed", len(changed), "evaluated", st.Evaluations, "diagnostics", len(st.Diagnostics))
@@ -232,6 +265,7 @@ func (d *daemon) guard(ctx context.Context, p *Planned) {
 	if d.held != nil {
 		p.Plan = p.Hold(d.held)
 	}
+	maps.Copy(d.approved, takes(p.Plan))
 }
 
 // worker works on queued bindings until the queue is shut down.
@@ -278,7 +312,9 @@ func (d *daemon) anew(ctx context.Context, st State, b resource.Binding) (*job, 
 	if err != nil {
 		return nil, err
 	}
-	d.guard(ctx, p)
+	d.mu.Lock()
+	p.Plan = approve(d.approved, p.Plan)
+	d.mu.Unlock()
 	r, jobs, err := d.begin(ctx, p, triggerRetry, newReport(p))
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", b, err)

@@ -50,6 +50,9 @@ type Step struct {
 	Opens bool `json:"opens,omitempty"`
 	// Disables reports that the step takes OAuth off an endpoint that has it.
 	Disables bool `json:"disables,omitempty"`
+	// Drift marks a skip of what would be repaired if drift were not only to be
+	// reported.
+	Drift bool `json:"drift,omitempty"`
 	// Reason says why, for people.
 	Reason string `json:"reason,omitempty"`
 	// Class is set on a skip, and on a keep that is not yet rolled out.

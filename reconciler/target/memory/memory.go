@@ -31,6 +31,8 @@ type World struct {
 	Steps []plan.Step
 	// URL is where endpoints are reached: URL/organization/project/agent.
 	URL string
+	// Undiscoverable makes Discover fail in passing.
+	Undiscoverable bool
 	// Down makes every call to a kind of resource fail as unreachable.
 	Down map[resource.Kind]bool
 }
@@ -74,6 +76,9 @@ func (k *keeper) Check(context.Context) []target.Finding { return nil }
 func (k *keeper) Discover(context.Context) ([]resource.ID, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.Undiscoverable {
+		return nil, fault.New(fault.Transient, "Busy", "try again")
+	}
 	var out []resource.ID
 	for id, t := range k.Things {
 		if id.Kind == k.kind && t.Owner == resource.OwnerUs {
