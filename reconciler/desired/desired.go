@@ -113,6 +113,7 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 		Binding: b, Scheme: e.Authentication.Scheme, Interface: a.Interface, Position: a.At(path),
 		Deletion: firstSet(e.Deletion, a.Deletion, schema.DeletionPrune), Suspend: later(a.Suspend, e.Suspend),
 	}
+	d.pending(a, e)
 	if out.Enabled() {
 		validity := e.Authentication.Validity
 		if validity == 0 {

@@ -146,6 +146,16 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
+func TestRotationIsNotPromised(t *testing.T) {
+	t.Parallel()
+	auth := oauth2("ThunderKeyManager")
+	auth.Clients = []schema.Client{{Name: "mobile", Rotation: &schema.Rotation{Every: 3600, Overlap: 60}}}
+	set, got := desired.From([]schema.Agent{booking("production", auth)}, []desired.Environment{environment("production", true)})
+	if got.HasErrors() || len(got) != 1 || got[0].Code != "rotation-not-scheduled" || len(set.Bindings) != 2 {
+		t.Errorf("got %v, want a warning and the binding", got)
+	}
+}
+
 func TestHashIgnoresPositions(t *testing.T) {
 	t.Parallel()
 	of := func(change func(*schema.Agent)) string {
