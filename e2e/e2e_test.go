@@ -20,7 +20,11 @@ import (
 func TestDriftAtEachTarget(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 4)
-	s.run(0, "apply")
+	reviewed := s.savePlan("reviewed.json", 2)
+	s.run(0, "apply", "--plan", reviewed)
+	if r := s.run(4, "apply", "--plan", reviewed); !strings.Contains(r.Stderr, "have changed since") {
+		t.Errorf("a plan that was carried out is carried out again:\n%s", r.Stderr)
+	}
 	if before, with := s.call(0, ""), s.call(0, s.token(0)); before != 401 || with != 200 {
 		t.Fatalf("after apply: %d without a token and %d with it", before, with)
 	}
@@ -80,6 +84,16 @@ func TestDriftAtEachTarget(t *testing.T) {
 	if got := s.call(1, former); got != 200 {
 		t.Errorf("a token from before the drift: got %d, want 200", got)
 	}
+}
+
+// savePlan writes what diff says into a file, as a reviewer would.
+func (s *scene) savePlan(name string, code int) string {
+	s.Helper()
+	path, err := s.stack.WriteFile(name, s.run(code, "diff", "-o", "json").Stdout)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return path
 }
 
 // deleteApplication deletes an agent's application at the identity provider.

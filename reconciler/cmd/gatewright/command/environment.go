@@ -101,7 +101,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 	}
 	gate := target.NewGate(endpoints, target.Limits{Steps: c.Limits.Gateway})
 	return &loop.Environment{
-		Environment: describe(name, c, at),
+		Environment: describe(name, c, at), ReportDrift: c.Drift == config.DriftReport,
 		Targets: map[resource.Kind]target.Target{
 			resource.KindClient:     target.NewGate(clients, target.Limits{Steps: c.Limits.Thunder}),
 			resource.KindCredential: target.NewGate(credentials, target.Limits{Steps: c.Limits.OpenBAO}),

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
+	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
+	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/loop"
 )
@@ -37,8 +39,8 @@ func (a *App) run() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			w, err := a.wire(ctx, cfg, readWrite)
-			if err != nil {
+			w, err := a.patiently(ctx, cfg)
+			if err != nil || w == nil {
 				return err
 			}
 			defer w.close(a)
@@ -48,6 +50,27 @@ func (a *App) run() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&massChange, "allow-mass-change", false, "carry out plans even if they take much away at once")
 	return cmd
+}
+
+// startRetry is how often a daemon tries to start whose targets have never
+// been reached.
+const startRetry = 5 * time.Second
+
+// patiently wires the daemon, and waits for what cannot be reached yet. The
+// result is nil if ctx ended before.
+func (a *App) patiently(ctx context.Context, cfg *config.Config) (*wired, error) {
+	for {
+		w, err := a.wire(ctx, cfg, readWrite)
+		if err == nil || !fault.IsUnreachable(err) {
+			return w, err
+		}
+		a.log.Warn("waiting to start", "error", err, "hint", fault.HintOf(err))
+		select {
+		case <-time.After(startRetry):
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // neither is a result: the daemon was stopped
+		}
+	}
 }
 
 // serve runs the daemon until ctx ends: while it holds the writer's lease it

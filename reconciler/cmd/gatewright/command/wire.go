@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
@@ -32,6 +33,7 @@ const (
 // wired is the parts of gatewright, put together for one command.
 type wired struct {
 	cfg     *config.Config
+	opening sync.Mutex
 	source  *source.Source
 	loader  *schema.Loader
 	store   *inventory.Store
@@ -107,6 +109,7 @@ func (a *App) complete(ctx context.Context, w *wired, m mode) (err error) {
 		Options: loop.Options{
 			Interval: w.cfg.Interval,
 			Limits:   plan.Limits{Percent: w.cfg.Safety.MassChange.Percent, From: w.cfg.Safety.MassChange.From},
+			History:  inventory.RunRetention{Age: w.cfg.History.Age, Runs: w.cfg.History.Runs, Events: w.cfg.History.Events},
 			Holder:   fmt.Sprintf("%s:%d", host, os.Getpid()),
 		},
 	})
@@ -140,6 +143,8 @@ func (a *App) inventory(ctx context.Context) (*inventory.Store, error) {
 
 // open opens the configured repository, once.
 func (w *wired) open(ctx context.Context) (*source.Source, error) {
+	w.opening.Lock()
+	defer w.opening.Unlock()
 	if w.source != nil {
 		return w.source, nil
 	}
