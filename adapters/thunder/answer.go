@@ -210,6 +210,10 @@ func unreachable(ctx context.Context, err error) error {
 		return notHTTP() // its text quotes what came
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		f.Reason, f.Err = "ConnectionLost", fmt.Errorf("the connection ended before the answer did: %w", err)
+	case strings.Contains(err.Error(), "readLoopPeekFailLocked"):
+		// net/http of Go 1.26 says this, without a cause, of a server that
+		// answers and hangs up before it was asked.
+		f.Reason, f.Err = "ConnectionLost", errors.New("the connection ended before the request was read")
 	}
 	return f
 }
