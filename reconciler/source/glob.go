@@ -111,9 +111,9 @@ func bracket(pattern string) (class string, length int) {
 			}
 			i += 1 + n
 		}
-		if low <= high {
-			members.WriteString(quoteByte(low) + "-" + quoteByte(high))
-		}
+		// git takes the start of a range for a member before it sees that a range
+		// follows, so one that runs backwards still matches its start.
+		members.WriteString(quoteByte(low) + "-" + quoteByte(max(low, high)))
 	}
 	return classOf(members.String(), negated), i + 1
 }

@@ -3,6 +3,7 @@ package source_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,6 +136,12 @@ func TestWorkingCopyWithConvertedLines(t *testing.T) {
 }
 
 // TestIgnoresAsGitDoes compares with git ls-files over random trees and rules.
+// looseStars are two asterisks that stand in place of a part of a name, which
+// "are considered regular asterisks" (gitignore(5)). Some versions of git take
+// them for more, since they compare the pattern's address with the text's to
+// find out whether something stands before them: the answer is a matter of luck.
+var looseStars = regexp.MustCompile(`[^/]\*\*+(/|$)`)
+
 func TestIgnoresAsGitDoes(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -144,8 +151,8 @@ func TestIgnoresAsGitDoes(t *testing.T) {
 		rapid.StringMatching(`!?/?(\*\*/)?([ab*?]|\[ab\]|\[!a\]|\[a-b\]|\\a|\*\*|\.b|é|\\#a|\\!b){1,3}(/([ab*?]|\*\*){1,2})?/?`),
 		rapid.StringMatching(`[ab!#/*?\[\]\\ \-^.é]{1,6}`),
 		rapid.StringMatching(`\[[ab\-!^\]\\[:alpha:]]{0,4}\]?[ab]?( |\\ )?`),
-		rapid.SampledFrom([]string{"# comment", "", "a/**/b", "**/a", "a/**", "/*", "!/a/", "*/", "[[:alpha:]]", "[[:nope:]]", "[/]", "[a/b]b", "\\", "a\\", "a ", "a\\ ", "***", "/**/b", "a**/b", "[b-a]"}),
-	)
+		rapid.SampledFrom([]string{"# comment", "", "a/**/b", "**/a", "a/**", "/*", "!/a/", "*/", "[[:alpha:]]", "[[:nope:]]", "[/]", "[a/b]b", "\\", "a\\", "a ", "a\\ ", "***", "/**/b", "[b-a]"}),
+	).Filter(func(p string) bool { return !looseStars.MatchString(p) })
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
 		r := repo{t, filepath.Join(root, strconv.Itoa(runs))}
