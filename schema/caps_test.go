@@ -69,7 +69,7 @@ agents: unfold: {organization: "o", project: "p", kind: "custom-api", environmen
 }
 
 // small are caps that a test can wait for.
-var small = Limits{CPU: 1600 * time.Millisecond, Wall: 10 * time.Second, Memory: 256 << 20}
+var small = Limits{CPU: slowdown * 1600 * time.Millisecond, Wall: slowdown * 10 * time.Second, Memory: 256 << 20}
 
 func TestCapsStopOnlyTheGuilty(t *testing.T) {
 	for name, h := range hostile {
