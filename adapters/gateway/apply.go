@@ -56,6 +56,8 @@ type effect struct {
 	// lost is the error of a write whose outcome is not known; the next round
 	// tells.
 	lost error
+	// written is the object as the last write has left it.
+	written meta
 }
 
 // again reports whether another round can help against err.
@@ -85,7 +87,7 @@ var errPlannedBefore = errors.New("it has changed since it was observed")
 // endpoint is a round of a step on an endpoint.
 func (e *effect) endpoint(ctx context.Context) (done bool, err error) {
 	t, b := e.t, e.step.ID.Binding
-	f := t.read(ctx, b)
+	f := t.readSpecs(ctx, b)
 	if e.step.After == nil {
 		return e.disown(ctx, &f)
 	}
@@ -106,19 +108,31 @@ func (e *effect) endpoint(ctx context.Context) (done bool, err error) {
 	}
 	switch {
 	case policies:
-		if err := e.guard(0, bindingVersion(f.binding)); err != nil {
+		if err := e.guard(0, version(f.binding.Metadata.meta)); err != nil {
 			return false, err
 		}
-		return false, e.applyPolicies(ctx, &f, want)
+		if err := e.applyPolicies(ctx, &f, want); err != nil || trait {
+			return false, err
+		}
+		return e.settled(e.written, f.component.Metadata), nil
 	case trait:
-		if err := e.guard(1, componentVersion(f.component)); err != nil {
+		if err := e.guard(1, version(f.component.Metadata)); err != nil {
 			return false, err
 		}
-		return false, e.attach(ctx, &f, want)
+		if err := e.attach(ctx, &f, want); err != nil {
+			return false, err
+		}
+		return e.settled(f.binding.Metadata.meta, e.written), nil
 	default:
-		e.outcome.Version = f.version()
-		return true, nil
+		return e.settled(f.binding.Metadata.meta, f.component.Metadata), nil
 	}
+}
+
+// settled notes the version that stands at the end and reports that it is
+// known. An answer that does not name its object has to be looked into.
+func (e *effect) settled(binding, component meta) bool {
+	e.outcome.Version = version(binding) + " " + version(component)
+	return binding.UID != "" && component.UID != ""
 }
 
 // unknown keeps the class of a lost answer where looking into it failed, too.
@@ -194,15 +208,14 @@ func (e *effect) write(ctx context.Context, r request, a access) error {
 		return &fault.Error{Class: fault.Transient, Reason: "Cancelled", Err: fmt.Errorf("not begun: %w", context.Cause(ctx))}
 	}
 	body, err := e.client.do(ctx, r)
-	if err == nil {
-		var answer struct {
-			Kind string `json:"kind"`
-		}
-		if decode(body, &answer) != nil {
-			err = errNotJSON
-		}
+	var answer struct {
+		Metadata meta `json:"metadata"`
+	}
+	if err == nil && decode(body, &answer) != nil {
+		err = errNotJSON
 	}
 	e.outcome.Writes++
+	e.written = answer.Metadata
 	if err != nil {
 		return classify(err, a, true)
 	}

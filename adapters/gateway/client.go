@@ -72,12 +72,17 @@ type request struct {
 // do makes a call and returns the body of a 2xx answer that is JSON. Other
 // errors than *answerError mean that no usable answer came.
 func (c *client) do(ctx context.Context, r request) ([]byte, error) {
+	return c.into(ctx, r, new(bytes.Buffer))
+}
+
+// into does as do, with the body in b, whose former content is overwritten.
+func (c *client) into(ctx context.Context, r request, b *bytes.Buffer) ([]byte, error) {
 	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is left to do about it
-	body, err := readAll(resp)
+	body, err := readAll(resp, b)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +116,8 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 	return c.http.Do(req)
 }
 
-func readAll(resp *http.Response) ([]byte, error) {
-	var b bytes.Buffer
+func readAll(resp *http.Response, b *bytes.Buffer) ([]byte, error) {
+	b.Reset()
 	if n := resp.ContentLength; n > 0 && n < maxAnswer {
 		b.Grow(int(n) + bytes.MinRead)
 	} else {

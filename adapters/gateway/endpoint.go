@@ -107,16 +107,10 @@ func (f *facts) attached(instance, trait string) bool {
 // ReleaseBinding or of the Component, and not with their statuses, which
 // controllers write at any time.
 func (f *facts) version() string {
-	return bindingVersion(f.binding) + " " + componentVersion(f.component)
+	return version(f.binding.Metadata.meta) + " " + version(f.component.Metadata)
 }
 
-func bindingVersion(b *releaseBinding) string {
-	return b.Metadata.UID + "." + strconv.FormatInt(b.Metadata.Generation, 10)
-}
-
-func componentVersion(c *component) string {
-	return c.Metadata.UID + "." + strconv.FormatInt(c.Metadata.Generation, 10)
-}
+func version(m meta) string { return m.UID + "." + strconv.FormatInt(m.Generation, 10) }
 
 // url is where callers reach the API.
 func (t *Target) url(b resource.Binding, rb *releaseBinding) string {

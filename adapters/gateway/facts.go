@@ -105,6 +105,18 @@ func (t *Target) gather(ctx context.Context, bindings []resource.Binding) gather
 
 // read reads the facts of one binding.
 func (t *Target) read(ctx context.Context, b resource.Binding) facts {
+	f := t.readSpecs(ctx, b)
+	if f.err != nil || f.component == nil || f.binding == nil || !f.routed() {
+		return f
+	}
+	var err error
+	f.route, err = t.readRoute(ctx, t.cfg.namespace(b.Organization), b)
+	f.failed(err)
+	return f
+}
+
+// readSpecs reads all but the route: what a step is guarded by.
+func (t *Target) readSpecs(ctx context.Context, b resource.Binding) facts {
 	var f facts
 	ns := t.cfg.namespace(b.Organization)
 	var group errgroup.Group
@@ -119,14 +131,9 @@ func (t *Target) read(ctx context.Context, b resource.Binding) facts {
 	if f.failed(group.Wait()) || f.component == nil || f.binding == nil {
 		return f
 	}
-	var err error
 	if name := f.binding.Spec.ReleaseName; name != "" {
-		if f.release, err = t.release(ctx, releaseKey{ns, name, t.cfg.instance(b)}); f.failed(err) {
-			return f
-		}
-	}
-	if f.routed() {
-		f.route, err = t.readRoute(ctx, ns, b)
+		var err error
+		f.release, err = t.release(ctx, releaseKey{ns, name, t.cfg.instance(b)})
 		f.failed(err)
 	}
 	return f

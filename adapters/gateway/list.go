@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -51,10 +52,11 @@ func listOnce[T any](ctx context.Context, c *client, l listing, add func(*T)) (s
 	if l.labels != "" {
 		query.Set("labelSelector", l.labels)
 	}
+	var page bytes.Buffer // decoding copies what it keeps of one
 	for {
-		body, err := c.do(ctx, request{
+		body, err := c.into(ctx, request{
 			verb: http.MethodGet, path: l.kind.path(l.namespace, ""), query: query, accept: l.accept,
-		})
+		}, &page)
 		if err != nil {
 			return "", err
 		}

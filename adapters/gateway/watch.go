@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -121,7 +122,7 @@ func follow[T any](ctx context.Context, c *client, k kind, namespace, version st
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is left to do about it
 	if resp.StatusCode != http.StatusOK {
-		body, err := readAll(resp)
+		body, err := readAll(resp, new(bytes.Buffer))
 		if err != nil {
 			return "", err
 		}

@@ -178,7 +178,7 @@ func (e *effect) disown(ctx context.Context, f *facts) (done bool, err error) {
 	case e.lost != nil:
 		return false, e.lost
 	}
-	if err := e.guard(0, bindingVersion(rb)); err != nil {
+	if err := e.guard(0, version(rb.Metadata.meta)); err != nil {
 		return false, err
 	}
 	return false, e.release(ctx, rb)

@@ -22,6 +22,9 @@ const (
 	paceOfMany   = time.Second
 	slowestOfFew = 500 * time.Millisecond
 	proofsAtOnce = 16
+	// rest is how many times as long as a look the pause after it is at least,
+	// so that looking leaves the gateway's API server time for what is awaited.
+	rest = 3
 )
 
 // rollouts follows changed endpoints until the gateway has them, proves them,
@@ -33,6 +36,8 @@ type rollouts struct {
 	mu     sync.Mutex
 	joined []*pending
 	wake   chan struct{}
+	// took is how long the last observation has taken.
+	took time.Duration
 }
 
 // pending is one endpoint on its way.
@@ -122,22 +127,24 @@ func join(all, joined []*pending) []*pending {
 	return append(kept, joined...)
 }
 
-// wait lets some time pass and returns the next pace.
+// wait lets some time pass and returns the next pace. Where few are left, one
+// that joins is looked at at once; where many are, it waits for the next look.
 func (r *rollouts) wait(ctx context.Context, left int, pace time.Duration) time.Duration {
 	if left == 0 {
 		return paceOfFew
 	}
+	wake := r.wake
 	if left > fewRollouts {
-		pace = paceOfMany
+		pace, wake = max(paceOfMany, rest*r.took), nil
 	}
 	timer := time.NewTimer(pace)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-r.wake:
+	case <-wake:
 	case <-ctx.Done():
 	}
-	return min(pace*3/2, max(slowestOfFew, pace))
+	return min(pace*3/2, slowestOfFew)
 }
 
 // abandon hands everything back with the cause.
@@ -194,6 +201,7 @@ func (r *rollouts) observe(ctx context.Context, all []*pending) {
 	for i, o := range r.engine.observeKind(ctx, r.env, resource.KindEndpoint, ask) {
 		of[i].seen(o, now, r.engine.Options.Rollout)
 	}
+	r.took = r.engine.Options.Now().Sub(now)
 }
 
 // seen takes in an observation.

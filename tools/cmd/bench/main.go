@@ -22,14 +22,20 @@ func main() {
 	binary := flag.String("gatewright", "bin/gatewright", "the gatewright binary")
 	sizes := flag.String("n", "100,1000,5000", "numbers of bindings, with commas")
 	pushes := flag.Int("pushes", 50, "how many single changes are timed")
+	keep := flag.Bool("keep", false, "measure nothing: start the stack of the first size, print its configuration and wait for Ctrl-C")
 	flag.Parse()
-	if err := run(ctx, *binary, *sizes, *pushes); err != nil {
+	work := measure
+	if *keep {
+		work = hold
+	}
+	if err := run(ctx, *binary, *sizes, *pushes, work); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, sizes string, pushes int) error {
+// run does work at each size.
+func run(ctx context.Context, binary, sizes string, pushes int, work func(context.Context, *bench, int) error) error {
 	fmt.Println("| bindings | work | CPU | wall | peak | Thunder reads/writes | OpenBAO reads/writes | note |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for size := range strings.SplitSeq(sizes, ",") {
@@ -37,7 +43,7 @@ func run(ctx context.Context, binary, sizes string, pushes int) error {
 		if err != nil || n < 1 {
 			return fmt.Errorf("-n: %q is no number of bindings", size)
 		}
-		if err := measure(ctx, binary, n, pushes); err != nil {
+		if err := with(ctx, &bench{binary: binary, n: n}, func(b *bench) error { return work(ctx, b, pushes) }); err != nil {
 			return fmt.Errorf("%d bindings: %w", n, err)
 		}
 	}

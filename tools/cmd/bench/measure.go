@@ -30,22 +30,38 @@ type bench struct {
 	dir    string
 }
 
-// measure does every piece of work at one size and prints a row for each.
-func measure(ctx context.Context, binary string, n, pushes int) (err error) {
-	dir, err := os.MkdirTemp("", "gatewright-bench-")
+// with starts the stack of b, works with it and stops it.
+func with(ctx context.Context, b *bench, work func(*bench) error) (err error) {
+	b.dir, err = os.MkdirTemp("", "gatewright-bench-")
 	if err != nil {
 		return err
 	}
-	b := &bench{binary: binary, n: n, dir: dir}
 	defer func() {
 		if b.stack != nil {
 			err = errors.Join(err, b.stack.Stop())
 		}
-		err = errors.Join(err, os.RemoveAll(dir))
+		err = errors.Join(err, os.RemoveAll(b.dir))
 	}()
 	if err := b.start(ctx); err != nil {
 		return err
 	}
+	return work(b)
+}
+
+// hold prints the configuration of the stack and waits until ctx ends, for a
+// person who wants to try or to profile something by hand.
+func hold(ctx context.Context, b *bench, _ int) error {
+	config, err := b.config("60s")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s status --config %s\n", b.binary, config)
+	<-ctx.Done()
+	return nil
+}
+
+// measure does every piece of work and prints a row for each.
+func measure(ctx context.Context, b *bench, pushes int) error {
 	config, err := b.config("60s")
 	if err != nil {
 		return err
