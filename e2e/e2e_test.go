@@ -35,11 +35,7 @@ func TestDriftAtEachTarget(t *testing.T) {
 	former := s.token(1)
 
 	s.openByHand(0)
-	org, name := agent(1)
-	path := "secret/data/agents/" + org + "/travel/" + name + "/production/own"
-	data := s.bao("GET", path, nil)["data"].(map[string]any)["data"].(map[string]any)
-	data["client_secret"] = "a-strangers-secret"
-	s.bao("POST", path, map[string]any{"data": data})
+	s.overwriteSecret(1, "a-strangers-secret")
 	s.deleteApplication(2)
 
 	r := s.run(2, "diff", "-o", "json")

@@ -3,11 +3,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -128,19 +126,11 @@ func (s *scene) run(code int, args ...string) stack.Result {
 func (s *scene) call(n int, token string) int {
 	s.Helper()
 	org, name := agent(n)
-	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, s.stack.GatewayURL+"/production-"+org+"-"+name+"/hello", nil)
+	status, err := s.stack.Call(s.Context(), org, name, token)
 	if err != nil {
 		s.Fatal(err)
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	return resp.StatusCode
+	return status
 }
 
 // token gets a token for an agent with its own credential.
@@ -150,34 +140,27 @@ func (s *scene) token(n int) string {
 	return strings.TrimSpace(s.run(0, "token", org+"/travel/"+name+"@production").Stdout)
 }
 
-// bao calls the simulator of OpenBAO.
-func (s *scene) bao(method, path string, body any) map[string]any {
+// overwriteSecret puts another secret in the place of an agent's own.
+func (s *scene) overwriteSecret(n int, secret string) {
 	s.Helper()
-	data, err := json.Marshal(body)
+	org, name := agent(n)
+	path := "secret/data/agents/" + org + "/travel/" + name + "/production/own"
+	answer, err := s.stack.Bao(s.Context(), http.MethodGet, path, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(s.Context(), method, s.stack.BaoURL+"/v1/"+path, bytes.NewReader(data))
-	if err != nil {
+	var stored struct {
+		Data struct {
+			Data map[string]any `json:"data"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(answer, &stored); err != nil {
 		s.Fatal(err)
 	}
-	req.Header.Set("X-Vault-Token", stack.BaoToken)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
+	stored.Data.Data["client_secret"] = secret
+	if _, err := s.stack.Bao(s.Context(), http.MethodPost, path, stored.Data); err != nil {
 		s.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode/100 != 2 {
-		s.Fatalf("%s %s: %d %s %v", method, path, resp.StatusCode, answer, err)
-	}
-	var out map[string]any
-	if len(answer) > 0 {
-		if err := json.Unmarshal(answer, &out); err != nil {
-			s.Fatal(err)
-		}
-	}
-	return out
 }
 
 // openByHand takes the policies off an agent as a person with kubectl would.

@@ -38,6 +38,8 @@ type rollouts struct {
 	wake   chan struct{}
 	// took is how long the last observation has taken.
 	took time.Duration
+	// arrived is when a rollout was last seen to be complete.
+	arrived time.Time
 }
 
 // pending is one endpoint on its way.
@@ -197,28 +199,54 @@ func (r *rollouts) observe(ctx context.Context, all []*pending) {
 	if len(ask) == 0 {
 		return
 	}
+	started := r.engine.Options.Now()
+	got := r.engine.observeKind(ctx, r.env, resource.KindEndpoint, ask)
 	now := r.engine.Options.Now()
-	for i, o := range r.engine.observeKind(ctx, r.env, resource.KindEndpoint, ask) {
-		of[i].seen(o, now, r.engine.Options.Rollout)
+	r.took = now.Sub(started)
+	for i, o := range got {
+		if of[i].seen(o, now); !of[i].rolled.IsZero() {
+			r.arrived = now
+		}
 	}
-	r.took = r.engine.Options.Now().Sub(now)
+	for _, p := range of {
+		if p.late(now, r.arrived, r.engine.Options.Rollout) {
+			p.fail(p.why())
+		}
+	}
 }
 
 // seen takes in an observation.
-func (p *pending) seen(o resource.Observed, now time.Time, limit time.Duration) {
+func (p *pending) seen(o resource.Observed, now time.Time) {
 	p.lastSeen = o
-	switch class := fault.Class(o.Rollout.Class); {
-	case o.Err == nil && o.Found && o.Rollout.Done():
+	switch {
+	case o.Err != nil:
+	case o.Found && o.Rollout.Done():
 		p.rolled = now
-	case o.Err == nil && class == fault.Stalled:
-		p.fail(rolloutFault(o))
-	case now.Sub(p.since) > limit:
-		if o.Err != nil {
-			p.fail(o.Err)
-			return
-		}
-		p.fail(rolloutFault(o))
+	case fault.Class(o.Rollout.Class) == fault.Stalled:
+		p.fail(p.why())
 	}
+}
+
+// patience is how many times the limit a rollout may take while others arrive.
+const patience = 10
+
+// late reports that a rollout has taken too long. A gateway that is given a
+// thousand changes works through them one after the other: as long as some
+// arrive, the limit does not run for the rest.
+func (p *pending) late(now, arrived time.Time, limit time.Duration) bool {
+	if p.finished || !p.rolled.IsZero() {
+		return false
+	}
+	waited := now.Sub(p.since)
+	return waited > limit && now.Sub(arrived) > limit || waited > patience*limit
+}
+
+// why says what is in the way of a rollout.
+func (p *pending) why() error {
+	if p.lastSeen.Err != nil {
+		return p.lastSeen.Err
+	}
+	return rolloutFault(p.lastSeen)
 }
 
 // rolloutFault says why an endpoint's change has not arrived.

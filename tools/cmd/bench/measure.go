@@ -102,6 +102,9 @@ func (b *bench) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := b.stack.Settle(ctx); err != nil {
+		return err
+	}
 	b.repo, err = stack.NewRepository(ctx, b.dir, b.files)
 	return err
 }

@@ -1,0 +1,57 @@
+//go:build unix
+
+// Command faults converges a thousand agents, disturbs gatewright while it
+// does, and compares what stands at the end with what an undisturbed run has
+// left: the applications, the secrets, the policies, and whether each
+// credential opens its own API and no other. It prints what it counts, and
+// exits with 1 if anything differs.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o := options{}
+	flag.StringVar(&o.binary, "gatewright", "bin/gatewright", "the gatewright binary")
+	flag.IntVar(&o.agents, "n", 1000, "how many agents converge")
+	flag.IntVar(&o.kills, "kills", 50, "how often the daemon is killed meanwhile")
+	flag.DurationVar(&o.life, "life", 2*time.Second, "how long a daemon lives at most before it is killed")
+	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from") //nolint:gosec // moments, not secrets
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintf(os.Stderr, "faults: error: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// options say what to do.
+type options struct {
+	binary        string
+	agents, kills int
+	life          time.Duration
+	seed          uint64
+}
+
+// run converges twice, undisturbed and disturbed, and compares.
+func run(ctx context.Context, o options) error {
+	fmt.Printf("%d agents, %d kills, seed %d\n", o.agents, o.kills, o.seed)
+	want, err := during(ctx, o, undisturbed)
+	if err != nil {
+		return fmt.Errorf("undisturbed: %w", err)
+	}
+	got, err := during(ctx, o, killed)
+	if err != nil {
+		return fmt.Errorf("killed: %w", err)
+	}
+	return compare(want, got)
+}
