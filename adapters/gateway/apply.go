@@ -29,7 +29,9 @@ const confirmation = 5 * time.Second
 // was done in part is completed, and one whose answer was lost is looked into.
 func (t *Target) applyEndpoint(ctx context.Context, step plan.Step) (target.Outcome, error) {
 	e := &effect{t: t, step: step, client: t.control}
-	return e.run(ctx, e.endpoint)
+	outcome, err := e.run(ctx, e.endpoint)
+	t.versions.note(step.ID.Binding, outcome.Version)
+	return outcome, err
 }
 
 // run makes rounds until one finds nothing left to do. A round reads what

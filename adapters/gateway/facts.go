@@ -65,6 +65,7 @@ func (t *Target) observeEndpoints(ctx context.Context, resources []resource.Reso
 			t.readAttaching(ctx, r.ID.Binding, f, all.traits)
 		}
 		out[at] = t.endpoint(r, f)
+		t.versions.note(r.ID.Binding, out[at].Version)
 		t.passes.remember(key, f, r, out[at])
 	}
 	if len(indices) > few {

@@ -20,9 +20,13 @@ type Target struct {
 	releases      *lru.Cache
 	lists         listCache
 	passes        passCache
+	versions      versions
 }
 
-var _ target.Target = (*Target)(nil)
+var (
+	_ target.Target  = (*Target)(nil)
+	_ target.Watcher = (*Target)(nil)
+)
 
 // cachedReleases is how many verdicts about releases are remembered. One takes
 // about a kilobyte.

@@ -24,8 +24,9 @@ const (
 	watchLife    = 5 * time.Minute
 )
 
-// Watch calls look for each binding of which something has changed: its
-// ReleaseBinding, its Component. It ends with ctx, and not before: a watch that
+// Watch calls look for each binding of which somebody has changed something: its
+// ReleaseBinding, its Component. A status is no change, nor is what the target
+// itself has read or written last. It ends with ctx, and not before: a watch that
 // breaks off starts anew, with growing rests. It only says "look again". Where
 // it cannot tell what it missed, as at its start, it says so of every binding
 // there is; where it may not watch at all, of none, and a pass from time to time
@@ -40,16 +41,16 @@ func (t *Target) Watch(ctx context.Context, look func(resource.Binding)) {
 	var group errgroup.Group
 	for _, ns := range namespaces {
 		group.Go(func() error {
-			watchAll(ctx, t, releaseBindings, ns, func(rb *releaseBinding) {
-				if b, ok := t.bindingOf(rb); ok {
+			watchAll(ctx, t, releaseBindings, ns, func(rb *releaseBinding, gone bool) {
+				if b, ok := t.bindingOf(rb); ok && (gone || t.versions.of(b).binding != version(rb.Metadata.meta)) {
 					look(b)
 				}
 			})
 			return nil
 		})
 		group.Go(func() error {
-			watchAll(ctx, t, components, ns, func(c *component) {
-				if b, ok := t.bindingOfComponent(c); ok {
+			watchAll(ctx, t, components, ns, func(c *component, gone bool) {
+				if b, ok := t.bindingOfComponent(c); ok && (gone || t.versions.of(b).component != version(c.Metadata)) {
 					look(b)
 				}
 			})
@@ -74,11 +75,11 @@ func listPage(ctx context.Context, c *client, k kind, namespace string) ([]byte,
 }
 
 // watchAll lists a kind and follows it from there, until ctx ends.
-func watchAll[T any](ctx context.Context, t *Target, k kind, namespace string, changed func(*T)) {
+func watchAll[T any](ctx context.Context, t *Target, k kind, namespace string, changed func(o *T, gone bool)) {
 	rest := watchRest
 	for ctx.Err() == nil {
 		began := time.Now()
-		version, err := list(ctx, t.control, listing{kind: k, namespace: namespace}, changed)
+		version, err := list(ctx, t.control, listing{kind: k, namespace: namespace}, func(o *T) { changed(o, false) })
 		for err == nil && ctx.Err() == nil {
 			opened := time.Now()
 			version, err = follow(ctx, t.control, k, namespace, version, changed)
@@ -112,7 +113,7 @@ var errWatchEnded = errors.New("the watch cannot go on from where it was")
 
 // follow reads the events since version until the API server ends the watch,
 // and returns the version to go on from.
-func follow[T any](ctx context.Context, c *client, k kind, namespace, version string, changed func(*T)) (string, error) {
+func follow[T any](ctx context.Context, c *client, k kind, namespace, version string, changed func(o *T, gone bool)) (string, error) {
 	resp, err := c.send(ctx, request{verb: http.MethodGet, path: k.path(namespace, ""), query: url.Values{
 		"watch": {"true"}, "resourceVersion": {version}, "allowWatchBookmarks": {"true"},
 		"timeoutSeconds": {strconv.Itoa(int(watchLife / time.Second))},
@@ -152,7 +153,7 @@ func follow[T any](ctx context.Context, c *client, k kind, namespace, version st
 			return "", errWatchEnded
 		}
 		if event.Type != "BOOKMARK" {
-			changed(object)
+			changed(object, event.Type == "DELETED")
 		}
 	}
 }

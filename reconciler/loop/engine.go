@@ -32,6 +32,8 @@ type Environment struct {
 	desired.Environment
 	// Targets has the target of each kind.
 	Targets map[resource.Kind]target.Target
+	// Watched are the targets that tell of changes, for a daemon.
+	Watched []target.Watcher
 	Prover  *proof.Prover
 	// ReportDrift leaves drift as it is and only tells of it.
 	ReportDrift bool
@@ -83,6 +85,7 @@ const (
 	triggerPush     = "push"
 	triggerInterval = "interval"
 	triggerRetry    = "retry"
+	triggerWatch    = "watch"
 )
 
 func (o Options) withDefaults() Options {

@@ -23,6 +23,9 @@ type State struct {
 	Agents, Bindings int
 	// Evaluations counts what had to be evaluated anew.
 	Evaluations int
+
+	// wanted is Set by binding.
+	wanted map[resource.Binding]*desired.Binding
 }
 
 // Load evaluates a snapshot and derives what it asks for in the engine's
@@ -50,6 +53,7 @@ func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) 
 		Revision: snap.Revision, Set: set, Diagnostics: all,
 		Whole:  loaded.Whole && !diagnostics.HasErrors(),
 		Agents: len(loaded.Agents), Bindings: bindings, Evaluations: loaded.Evaluations,
+		wanted: index(set),
 	}, nil
 }
 

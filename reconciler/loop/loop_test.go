@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -206,6 +207,51 @@ func TestDaemonRepairsDrift(t *testing.T) {
 		return e != nil && c != nil && k.State.Credential.ClientSecret.Reveal() != "a stranger's" &&
 			c.State.Client.SecretDigest == k.State.Credential.SecretDigest
 	})
+}
+
+// told is a target that tells of what is sent to it.
+type told chan resource.Binding
+
+// Watch implements target.Watcher.
+func (c told) Watch(ctx context.Context, look func(resource.Binding)) {
+	for {
+		select {
+		case b := <-c:
+			look(b)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// TestDaemonLooksWhereATargetSaysSo: a change that a target tells of is
+// repaired without waiting for the interval, and nothing else is looked at.
+func TestDaemonLooksWhereATargetSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: time.Hour})
+	target := make(told)
+	s.engine.Environments[0].Watched = append(s.engine.Environments[0].Watched, target)
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+	s.daemon()
+	for _, name := range []string{"booking", "search"} {
+		eventually(t, name+" converges", func() bool { return s.row(name).Status == inventory.Converged })
+	}
+	endpoint := func(name string) resource.ID { return resource.ID{Kind: resource.KindEndpoint, Binding: binding(name)} }
+	s.world.Remove(endpoint("booking"))
+	s.world.Remove(endpoint("search"))
+	target <- binding("unheard-of")
+	target <- binding("booking")
+	eventually(t, "booking is repaired", func() bool { return s.world.Look(endpoint("booking")) != nil })
+	if s.world.Look(endpoint("search")) != nil {
+		t.Error("search was looked at though nobody said so")
+	}
+	runs, err := s.store.Runs(t.Context(), inventory.RunFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(runs, func(r inventory.Run) bool { return r.Trigger == "watch" }) {
+		t.Errorf("no run is put down to the watch: %+v", runs)
+	}
 }
 
 func TestDaemonRetriesByItself(t *testing.T) {

@@ -75,7 +75,7 @@ func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, err
 			set.KeyManagers = append(set.KeyManagers, r)
 		}
 	}
-	gone := e.gone(p, index(st.Set))
+	gone := e.gone(p, st.wanted)
 	p.Observed = e.observe(ctx, set, gone)
 	blocked, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	d := &daemon{
 		Engine: e, approved: map[resource.ID]bool{}, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
-		followers: map[string]*rollouts{},
+		followers: map[string]*rollouts{}, seen: map[resource.Binding]bool{},
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
 	}
@@ -57,6 +57,8 @@ type daemon struct {
 	jobs map[resource.Binding]*job
 	// busy are the bindings that are worked on or whose rollout is followed.
 	busy map[resource.Binding]bool
+	// seen are queued bindings that were changed at a target.
+	seen map[resource.Binding]bool
 }
 
 // run starts everything, and ends it in order.
@@ -83,6 +85,7 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) events(ctx context.Context) {
 	pushes := d.Source.Watch(ctx)
 	d.pass(ctx, triggerStart, true)
+	defer d.watchTargets(ctx).Wait()
 	timer := time.NewTimer(d.interval())
 	defer timer.Stop()
 	for {
@@ -288,11 +291,11 @@ func (d *daemon) work(ctx context.Context, b resource.Binding) {
 	j := d.jobs[b]
 	delete(d.jobs, b)
 	d.busy[b] = true
-	st := d.state
+	st, trigger := d.state, d.trigger(b)
 	d.mu.Unlock()
 	if j == nil {
 		var err error
-		if j, err = d.anew(ctx, *st, b); err != nil || j == nil {
+		if j, err = d.anew(ctx, *st, b, trigger); err != nil || j == nil {
 			d.idle(b)
 			if err != nil {
 				d.Log.WarnContext(ctx, "the binding could not be planned", "binding", b.String(), "error", err)
@@ -307,7 +310,7 @@ func (d *daemon) work(ctx context.Context, b resource.Binding) {
 }
 
 // anew observes and plans one binding.
-func (d *daemon) anew(ctx context.Context, st State, b resource.Binding) (*job, error) {
+func (d *daemon) anew(ctx context.Context, st State, b resource.Binding, trigger string) (*job, error) {
 	p, err := d.Plan(ctx, st, Scope{b: true})
 	if err != nil {
 		return nil, err
@@ -315,7 +318,7 @@ func (d *daemon) anew(ctx context.Context, st State, b resource.Binding) (*job, 
 	d.mu.Lock()
 	p.Plan = approve(d.approved, p.Plan)
 	d.mu.Unlock()
-	r, jobs, err := d.begin(ctx, p, triggerRetry, newReport(p))
+	r, jobs, err := d.begin(ctx, p, trigger, newReport(p))
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", b, err)
 	}

@@ -47,6 +47,14 @@ type Discoverer interface {
 	Discover(ctx context.Context) ([]resource.ID, error)
 }
 
+// Watcher tells of changes as they happen. Not every target can.
+type Watcher interface {
+	// Watch calls look for each binding of which somebody has changed
+	// something, until ctx ends. It only says "look again": it may say so
+	// needlessly, and what it misses is found by the next pass.
+	Watch(ctx context.Context, look func(resource.Binding))
+}
+
 // Checker examines a target for people: connection, version, permissions.
 type Checker interface {
 	Check(ctx context.Context) []Finding

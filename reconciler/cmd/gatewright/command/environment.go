@@ -107,6 +107,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 			resource.KindCredential: target.NewGate(credentials, target.Limits{Steps: c.Limits.OpenBAO}),
 			resource.KindEndpoint:   gate, resource.KindKeyManager: gate,
 		},
+		Watched: []target.Watcher{endpoints},
 		Prover: &proof.Prover{
 			Identity: identity, Gateway: &http.Client{Timeout: 10 * time.Second},
 			TokenEndpoint: dialled(c.Thunder.URL, at.TokenEndpoint),
@@ -138,6 +139,9 @@ func learn(ctx context.Context, w *wired, name string, t *thunder.Target, m mode
 	if err != nil {
 		if parts := strings.Split(known, "\n"); found && len(parts) == 3 {
 			return thunder.Endpoints{Issuer: parts[0], TokenEndpoint: parts[1], JWKSURI: parts[2]}, nil
+		}
+		if m == examine {
+			return at, nil // what is wrong is among the findings
 		}
 		return at, err
 	}
