@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatewright/gatewright/schema/internal/syntax"
 )
 
 // Position is a place in a file of the specs repository. Line and Column
@@ -110,3 +112,8 @@ func (ds Diagnostics) Sorted() Diagnostics {
 func (ds Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Severity == SeverityError })
 }
+
+// BrokenLine returns the line of YAML that cannot be parsed, or 0 where that
+// is not known. The line that the parser names is often where the mapping
+// around the mistake begins.
+func BrokenLine(data []byte) int { return syntax.BrokenLine(data) }

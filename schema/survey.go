@@ -260,7 +260,7 @@ func (l *Loader) readChunk(ctx context.Context, chunk []*source, probe bool) err
 }
 
 // capHint says what can be done about a cap.
-const capHint = "make it simpler, or raise the limits of loading"
+const capHint = "make it simpler, or raise what `evaluation` in the configuration allows"
 
 // file reads a source for a request.
 func (s *source) file() (unitFile, error) {

@@ -49,6 +49,7 @@ func (x *explainer) badName(path []string, name string) {
 	switch {
 	case len(name) > 63:
 		message = fmt.Sprintf("the name has %d characters; at most 63 are allowed", len(name))
+		hint = "shorten it; names end in labels of the cluster"
 	case strings.Contains(name, "_"):
 		message = "the name holds an underscore"
 		hint = "names end in client ids, where _ separates them; use -"

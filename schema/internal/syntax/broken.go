@@ -12,6 +12,7 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
+	"cuelang.org/go/encoding/yaml"
 )
 
 // brokenCUE says what can be said of CUE that does not parse: what is wrong,
@@ -22,7 +23,7 @@ func (f *Facts) brokenCUE(data []byte, err error) {
 		if i == maxSyntaxErrors {
 			break
 		}
-		f.fail(Issue{Place: errorPlace(e), Code: "syntax-error", Message: plainSyntax(e)})
+		f.fail(Issue{Place: errorPlace(e), Code: "syntax-error", Message: plainSyntax(e), Hint: cueHint(plainSyntax(e))})
 	}
 	f.Broken = true
 	f.Mention = MentionYes
@@ -36,6 +37,18 @@ func (f *Facts) brokenCUE(data []byte, err error) {
 // maxSyntaxErrors bounds what is reported of one file: after the first few,
 // a parser only loses its way.
 const maxSyntaxErrors = 5
+
+// cueHint says what people mostly did to get a message of the CUE parser.
+func cueHint(message string) string {
+	switch {
+	case strings.Contains(message, "not terminated"), strings.Contains(message, "missing ','"):
+		return "a string begins and ends with a quote on one line; fields of one line have commas between them"
+	case strings.Contains(message, "'EOF'"), strings.Contains(message, "expected '"):
+		return "close every bracket and brace that is opened"
+	default:
+		return "no agent of this file is used until it can be parsed"
+	}
+}
 
 // plainSyntax returns the message of a syntax error without its position.
 func plainSyntax(err cueerrors.Error) string {
@@ -175,7 +188,10 @@ func dataIssue(data []byte, err error) Issue {
 		if inner := errors.Unwrap(cueErr); inner != nil {
 			message += ": " + inner.Error()
 		}
-		return Issue{Place: place(cueErr.Position()), Code: "syntax-error", Message: message}
+		return Issue{
+			Place: place(cueErr.Position()), Code: "syntax-error", Message: message,
+			Hint: "JSON has a comma between members and none after the last; write CUE or YAML for comments",
+		}
 	}
 	issue := Issue{Place: Place{1, 1}, Code: "syntax-error", Message: "the YAML cannot be parsed"}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
@@ -189,8 +205,34 @@ func dataIssue(data []byte, err error) Issue {
 		issue.Code = "yaml-alias-bomb"
 		issue.Message = "the aliases unfold to far more than was written"
 		issue.Hint = "write the values out, or use CUE"
+		return issue
+	}
+	issue.Hint = "indent the members of a mapping equally, with spaces; quote text that holds a colon and a space"
+	if line := BrokenLine(data); line > 0 {
+		issue.Place = startOfLine(data, line)
 	}
 	return issue
+}
+
+// maxTried bounds the lines of a file of which BrokenLine tries beginnings.
+const maxTried = 500
+
+// BrokenLine returns the line after the longest beginning of data that is
+// YAML, or 0. The line that the parser names is often where the mapping around
+// the mistake begins.
+func BrokenLine(data []byte) int {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if len(lines) > maxTried || len(data) > 128*maxTried {
+		return 0
+	}
+	size := len(data)
+	for n := len(lines) - 1; n > 0; n-- {
+		size -= len(lines[n])
+		if _, err := yaml.Extract("", data[:size]); err == nil {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // startOfLine returns the place of the first character of a line that is no

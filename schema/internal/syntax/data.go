@@ -137,6 +137,7 @@ func (f *Facts) duplicates(value ast.Expr, path string, depth int) {
 		if first, again := seen[name]; again {
 			f.fail(Issue{
 				Place: at, Path: inner, Code: "duplicate-key", Message: "the key stands twice in one mapping",
+				Hint:    "keep one of them",
 				Related: first, RelatedMessage: "the first",
 			})
 			continue

@@ -100,7 +100,7 @@ func read(path, shown string) (document, schema.Diagnostics, error) {
 func parse(text []byte, shown string) (document, schema.Diagnostics, error) {
 	tree, err := syntax(text, shown)
 	if err != nil {
-		return document{}, explainText(err, shown), nil
+		return document{}, explainSyntax(err, text, shown), nil
 	}
 	doc := document{values: map[string]any{}, positions: schema.Positions{"": {File: shown}}}
 	if len(tree.Decls) == 0 {
@@ -176,6 +176,24 @@ func position(p token.Pos, shown string) schema.Position {
 		return schema.Position{File: shown}
 	}
 	return schema.Position{File: shown, Line: p.Line(), Column: p.Column()}
+}
+
+// explainSyntax turns errors about text that cannot be parsed into diagnostics.
+func explainSyntax(err error, text []byte, shown string) schema.Diagnostics {
+	out := explainText(err, shown)
+	hint := "close every bracket, brace and quote that is opened"
+	line := 0
+	if !strings.HasSuffix(shown, ".cue") {
+		hint = "indent the members of a mapping equally, with spaces; quote text that holds a colon and a space"
+		line = schema.BrokenLine(text)
+	}
+	for i := range out {
+		out[i].Hint = hint
+		if line > 0 {
+			out[i].Position.Line = line
+		}
+	}
+	return out
 }
 
 // explainText turns errors about the text of a file into diagnostics.
