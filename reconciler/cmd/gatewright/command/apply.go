@@ -3,9 +3,11 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -76,7 +78,7 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		}
 	}
 	if err := w.guard(p); err != nil {
-		return err
+		return confirmable(err, args)
 	}
 	progress := view.StartProgress(a.Err, "converging")
 	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
@@ -87,6 +89,17 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		return err
 	}
 	return a.showReport(p, report)
+}
+
+// confirmable names the command by which a person allows what a guard stopped.
+func confirmable(err error, args []string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Reason != "MassChange" {
+		return err
+	}
+	told := *f
+	told.Hint = "if that is meant: " + strings.Join(append([]string{"gatewright apply --allow-mass-change"}, args...), " ")
+	return &told
 }
 
 // applied is the JSON form of what apply did.
@@ -169,11 +182,11 @@ func reviewed(file string, p plan.Plan) error {
 	if err != nil {
 		return usage("--plan: %w", err)
 	}
-	var doc struct{ Steps []effect }
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return usage("--plan: %s is not a plan written by `gatewright diff -o json`: %w", file, err)
+	var doc struct{ Steps *[]effect }
+	if err := json.Unmarshal(data, &doc); err != nil || doc.Steps == nil {
+		return usage("--plan: %s is not a plan written by `gatewright diff -o json`", file)
 	}
-	was := slices.DeleteFunc(doc.Steps, func(e effect) bool { return !e.Action.Effectful() })
+	was := slices.DeleteFunc(*doc.Steps, func(e effect) bool { return !e.Action.Effectful() })
 	if diff := cmp.Diff(was, effects(p), cmpopts.EquateEmpty()); diff != "" {
 		f := fault.New(fault.Unsafe, "PlanMoved", "what stands or the specs have changed since the plan was written:\n%s", diff)
 		f.Hint = "review a new plan"

@@ -24,13 +24,13 @@ func (a *App) doctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, err := a.wire(cmd.Context(), cfg, readOnly)
+			w, err := a.wire(cmd.Context(), cfg, examine)
 			if err != nil {
 				return err
 			}
 			defer w.close(a)
 			progress := view.StartProgress(a.Err, "examining")
-			found := examine(cmd.Context(), w)
+			found := examineAll(cmd.Context(), w)
 			progress.Stop()
 			if a.output == "json" {
 				err = view.Encode(a.Out, found)
@@ -57,9 +57,9 @@ type examination struct {
 	target.Finding
 }
 
-// examine checks the source and each target of each environment, all at once,
+// examineAll checks the source and each target of each environment, all at once,
 // and returns the findings in a fixed order.
-func examine(ctx context.Context, w *wired) []examination {
+func examineAll(ctx context.Context, w *wired) []examination {
 	kinds := []resource.Kind{resource.KindClient, resource.KindCredential, resource.KindEndpoint}
 	found := make([][]examination, 1+len(w.engine.Environments)*len(kinds))
 	var wait sync.WaitGroup

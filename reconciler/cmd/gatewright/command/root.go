@@ -12,6 +12,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,19 +47,23 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	err := root.ExecuteContext(ctx)
-	a.report(err)
+	cmd, err := root.ExecuteContextC(ctx)
+	a.report(cmd, err)
 	return code(err)
 }
 
-// report tells the user what went wrong, and what to do.
-func (a *App) report(err error) {
+// report tells the user what went wrong in cmd, and what to do.
+func (a *App) report(cmd *cobra.Command, err error) {
 	var e *exit
 	if err == nil || errors.As(err, &e) && e.silent {
 		return
 	}
 	fmt.Fprintf(a.Err, "gatewright: error: %v\n", err)
-	if hint := fault.HintOf(err); hint != "" {
+	hint := fault.HintOf(err)
+	if hint == "" && code(err) == ExitUsage {
+		hint = "see `" + cmd.CommandPath() + " --help`"
+	}
+	if hint != "" {
 		fmt.Fprintf(a.Err, "gatewright: hint: %s\n", hint)
 	}
 }
@@ -69,33 +75,50 @@ func (a *App) root() *cobra.Command {
 		Short: "Keep the OAuth protection of agent APIs as git says it should be",
 		Long: "gatewright compares agent specs in git with what stands in Thunder, at the gateway\n" +
 			"and in OpenBAO, and converges them.",
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Version: buildInfo(a.Version).String(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; see `gatewright --help`", args[0])
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			switch a.output {
-			case "text", "json", "markdown":
-			default:
-				return usage("--output is text, json or markdown, not %q", a.output)
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.checkOutput(cmd); err != nil {
+				return err
 			}
 			a.style = view.StyleFor(a.Out)
 			return a.logger()
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w; see `%s --help`", err, cmd.CommandPath())
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usage("%s", strings.ReplaceAll(err.Error(), "strconv.ParseInt: ", ""))
 	})
 	f := root.PersistentFlags()
 	f.StringVarP(&a.output, "output", "o", "text", "form of the answer: text, json, or markdown where it makes sense")
 	f.StringVar(&a.logging, "log-level", "", "what to log to standard error: debug, info, warn or error")
 	a.flags.Register(f)
+	complete(root, "output", outputs...)
+	complete(root, "log-level", "debug", "info", "warn", "error")
 	root.AddCommand(a.validate(), a.diff(), a.apply(), a.run(), a.status(), a.history(), a.doctor(), a.token(), a.version())
+	helpful(root)
 	return root
+}
+
+// outputs are the forms of an answer.
+var outputs = []string{"text", "json", "markdown"}
+
+// checkOutput refuses a form that there is not, or that cmd does not have.
+func (a *App) checkOutput(cmd *cobra.Command) error {
+	switch {
+	case !slices.Contains(outputs, a.output):
+		return usage("--output is text, json or markdown, not %q", a.output)
+	case a.output == "markdown" && cmd.Name() != "diff":
+		return usage("%s does not print markdown; diff alone does", cmd.CommandPath())
+	}
+	return nil
 }
 
 // logger sets up logging to standard error. One-shot commands keep quiet

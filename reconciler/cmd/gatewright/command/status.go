@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,9 @@ func (a *App) status() *cobra.Command {
 					return err
 				}
 			}
-			filter.Status = inventory.Status(state)
+			if filter.Status = inventory.Status(state); state != "" && !slices.Contains(statuses, filter.Status) {
+				return usage("--state is one of %s, not %q", listed(statuses), state)
+			}
 			store, err := a.inventory(cmd.Context())
 			if err != nil {
 				return err
@@ -52,8 +55,26 @@ func (a *App) status() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&filter.Environment, "environment", "", "only this environment")
-	cmd.Flags().StringVar(&state, "state", "", "only bindings in this state, as converged, waiting, failing")
+	cmd.Flags().StringVar(&state, "state", "", "only bindings in this state: "+listed(statuses))
 	return cmd
+}
+
+// statuses are what a binding can be.
+var statuses = []inventory.Status{
+	inventory.Converged, inventory.Pending, inventory.Waiting, inventory.Stalled, inventory.Failing,
+	inventory.Conflict, inventory.Suspended, inventory.Locked, inventory.Orphaned,
+}
+
+// listed joins words with commas.
+func listed[S ~string](words []S) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
 }
 
 // narrow reads org/project/agent@environment, or as much of it as is given.
@@ -82,6 +103,9 @@ func (a *App) history() *cobra.Command {
 		Short: "Show what was done, newest first: runs, or the steps of one binding or run",
 		Args:  atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 {
+				return usage("--limit is a number from 1, not %d", limit)
+			}
 			steps := inventory.StepFilter{Run: inventory.RunID(run), Limit: limit}
 			if len(args) == 1 {
 				b, err := resource.ParseBinding(args[0])

@@ -22,12 +22,16 @@ import (
 	"github.com/gatewright/gatewright/schema"
 )
 
-// mode says whether a command may change anything.
-type mode bool
+// mode says what a command is about to do.
+type mode int
 
 const (
-	readOnly  mode = false
-	readWrite mode = true
+	// readOnly changes nothing.
+	readOnly mode = iota
+	// readWrite may change what the plan says.
+	readWrite
+	// examine changes nothing, and goes on without what it cannot reach.
+	examine
 )
 
 // wired is the parts of gatewright, put together for one command.
@@ -56,7 +60,7 @@ func (a *App) config() (*config.Config, error) { return a.loadConfig(config.Opti
 func (a *App) loadConfig(o config.Options) (*config.Config, error) {
 	cfg, ds, err := config.Load(&a.flags, o)
 	if err != nil {
-		return nil, err
+		return nil, &exit{code: ExitInvalid, err: err}
 	}
 	a.diagnose(ds)
 	if err := invalid(ds); err != nil {
@@ -123,8 +127,8 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config, m mode) (*inven
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	o := inventory.Options{Version: a.Version, ReadOnly: m == readOnly}
-	if file, ok := strings.CutPrefix(dsn.Reveal(), "sqlite:"); ok && m == readOnly {
+	o := inventory.Options{Version: a.Version, ReadOnly: m != readWrite}
+	if file, ok := strings.CutPrefix(dsn.Reveal(), "sqlite:"); ok && m != readWrite {
 		if _, err := os.Stat(strings.TrimPrefix(file, "//")); errors.Is(err, os.ErrNotExist) {
 			return inventory.Open(ctx, "sqlite::memory:", inventory.Options{Version: a.Version})
 		}

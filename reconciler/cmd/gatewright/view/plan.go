@@ -119,6 +119,9 @@ func changes(s plan.Step) []plan.Change {
 	if s.Action == plan.Create && s.After != nil {
 		var out []plan.Change
 		for _, f := range s.After.Fields() {
+			if f.Value == "" {
+				continue
+			}
 			out = append(out, plan.Change{Field: f.Name, After: f.Value})
 		}
 		if s.NewSecret {
