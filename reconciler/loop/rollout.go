@@ -38,8 +38,9 @@ type rollouts struct {
 	wake   chan struct{}
 	// took is how long the last observation has taken.
 	took time.Duration
-	// arrived is when a rollout was last seen to be complete.
-	arrived time.Time
+	// arrived is when a rollout was last seen to be complete, and listed when
+	// all were last looked at where there are many.
+	arrived, listed time.Time
 }
 
 // pending is one endpoint on its way.
@@ -182,14 +183,56 @@ func (r *rollouts) look(ctx context.Context, all []*pending) []*pending {
 	return left
 }
 
-// observe looks at the endpoints whose rollout is not known to be complete.
+// observe looks at the endpoints whose rollout is not known to be complete. Of
+// many it asks a few first, spread over the order in which they were changed,
+// and all of them once half of those few have arrived, or after a while. So
+// thousands of rollouts are listed some ten times; once a second would keep the
+// API server from carrying them out.
 func (r *rollouts) observe(ctx context.Context, all []*pending) {
+	left := under(all)
+	if len(left) > fewRollouts {
+		some := spread(left, fewRollouts)
+		r.ask(ctx, some)
+		now := r.engine.Options.Now()
+		if 2*len(under(some)) > len(some) && now.Sub(r.listed) < r.engine.Options.Rollout/2 {
+			return
+		}
+		r.listed, left = now, under(left)
+	}
+	r.ask(ctx, left)
+	now := r.engine.Options.Now()
+	for _, p := range left {
+		if p.late(now, r.arrived, r.engine.Options.Rollout) {
+			p.fail(p.why())
+		}
+	}
+}
+
+// under lists those that are still under way.
+func under(all []*pending) []*pending {
+	var out []*pending
+	for _, p := range all {
+		if p.rolled.IsZero() && !p.finished {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// spread picks n of more than n, the first and the last among them.
+func spread(all []*pending, n int) []*pending {
+	out := make([]*pending, n)
+	for i := range out {
+		out[i] = all[i*(len(all)-1)/(n-1)]
+	}
+	return out
+}
+
+// ask observes the endpoints of some.
+func (r *rollouts) ask(ctx context.Context, some []*pending) {
 	var ask []resource.Resource
 	var of []*pending
-	for _, p := range all {
-		if !p.rolled.IsZero() {
-			continue
-		}
+	for _, p := range some {
 		for _, want := range p.job.wanted.Resources {
 			if want.ID.Kind == resource.KindEndpoint {
 				ask, of = append(ask, want), append(of, p)
@@ -206,11 +249,6 @@ func (r *rollouts) observe(ctx context.Context, all []*pending) {
 	for i, o := range got {
 		if of[i].seen(o, now); !of[i].rolled.IsZero() {
 			r.arrived = now
-		}
-	}
-	for _, p := range of {
-		if p.late(now, r.arrived, r.engine.Options.Rollout) {
-			p.fail(p.why())
 		}
 	}
 }

@@ -1,9 +1,82 @@
 package loop
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
 )
+
+// arriving is a gateway at which the first so many endpoints have arrived. It
+// notes how many it was asked for at a time.
+type arriving struct {
+	target.Target
+	arrived int
+	asked   []int
+}
+
+func (*arriving) Name() string { return "gateway" }
+
+func (a *arriving) Observe(_ context.Context, resources []resource.Resource) ([]resource.Observed, error) {
+	a.asked = append(a.asked, len(resources))
+	out := make([]resource.Observed, len(resources))
+	for i, r := range resources {
+		out[i] = resource.Observed{ID: r.ID, Found: true}
+		if r.ID.Binding.Agent >= fmt.Sprintf("agent-%04d", a.arrived) {
+			out[i].Rollout = resource.Rollout{Class: string(fault.Waiting), Reason: "Rendering"}
+		}
+	}
+	return out, nil
+}
+
+// TestManyRolloutsAreListedSeldom: a thousand pending rollouts are asked for as
+// a whole when it is worth it, and at least now and then.
+func TestManyRolloutsAreListedSeldom(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	gateway := &arriving{}
+	env := &Environment{Targets: map[resource.Kind]target.Target{resource.KindEndpoint: gateway}}
+	e := New(Engine{Environments: []*Environment{env}, Options: Options{Rollout: time.Minute, Now: func() time.Time { return now }}})
+	r := e.newRollouts(env)
+	r.listed = now
+	var all []*pending
+	for i := range 1000 {
+		b := resource.Binding{Agent: fmt.Sprintf("agent-%04d", i)}
+		want := resource.Resource{ID: resource.ID{Kind: resource.KindEndpoint, Binding: b}}
+		all = append(all, &pending{job: &job{binding: b, wanted: &desired.Binding{Resources: []resource.Resource{want}}}, since: now})
+	}
+	for _, step := range []struct {
+		reason  string
+		arrived int
+		wait    time.Duration
+		asked   []int
+		left    int
+	}{
+		{"none of the few has arrived", 0, time.Second, []int{8}, 1000},
+		{"three of them have", 400, time.Second, []int{8}, 997},
+		{"half of the few that are left have", 700, time.Second, []int{8, 992}, 300},
+		{"nothing new", 700, 28 * time.Second, []int{8}, 300},
+		{"half the limit has passed", 700, 2 * time.Second, []int{8, 300}, 300},
+		{"few are left", 996, time.Second, []int{8, 293}, 4},
+		{"the rest", 1000, time.Second, []int{4}, 0},
+	} {
+		now, gateway.arrived, gateway.asked = now.Add(step.wait), step.arrived, nil
+		r.observe(t.Context(), all)
+		if diff := cmp.Diff(step.asked, gateway.asked); diff != "" {
+			t.Errorf("%s: asked for -want +got:\n%s", step.reason, diff)
+		}
+		if left := len(under(all)); left != step.left {
+			t.Errorf("%s: %d left, want %d", step.reason, left, step.left)
+		}
+	}
+}
 
 func TestLate(t *testing.T) {
 	t.Parallel()
