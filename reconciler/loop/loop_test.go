@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/loop"
@@ -36,6 +38,25 @@ func TestApplyConvergesAndProves(t *testing.T) {
 	before := s.world.Count()
 	if p, _ := s.apply(); !p.Empty() || s.world.Count() != before {
 		t.Errorf("a second apply does something: %s", p.Counts())
+	}
+}
+
+// TestAThousandPassesWriteNothing: a world that has converged stays as it is,
+// however often it is looked at; not even a credential gets a new version.
+func TestAThousandPassesWriteNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeNone))
+	s.apply()
+	before, row := s.world.Count(), s.row("booking")
+	for pass := range 1000 {
+		p, report := s.apply()
+		if !p.Empty() || len(report.Outcomes) > 0 || s.world.Count() != before {
+			t.Fatalf("pass %d does something: %s, %+v", pass, p.Counts(), report)
+		}
+	}
+	if diff := cmp.Diff(row, s.row("booking")); diff != "" {
+		t.Errorf("what is recorded of booking changed, -before +after:\n%s", diff)
 	}
 }
 

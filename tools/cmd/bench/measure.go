@@ -22,6 +22,7 @@ import (
 // bench is one size.
 type bench struct {
 	binary string
+	cue    string
 	n      int
 	agents []specgen.Agent
 	files  map[string]string
@@ -30,8 +31,9 @@ type bench struct {
 	dir    string
 }
 
-// with starts the stack of b, works with it and stops it.
-func with(ctx context.Context, b *bench, work func(*bench) error) (err error) {
+// inStack starts a stack of n bindings, works with it and stops it.
+func inStack(ctx context.Context, b bench, n int, work func(*bench) error) (err error) {
+	b.n = n
 	b.dir, err = os.MkdirTemp("", "gatewright-bench-")
 	if err != nil {
 		return err
@@ -45,7 +47,7 @@ func with(ctx context.Context, b *bench, work func(*bench) error) (err error) {
 	if err := b.start(ctx); err != nil {
 		return err
 	}
-	return work(b)
+	return work(&b)
 }
 
 // hold prints the configuration of the stack and waits until ctx ends, for a
@@ -64,6 +66,9 @@ func hold(ctx context.Context, b *bench, _ int) error {
 func measure(ctx context.Context, b *bench, pushes int) error {
 	config, err := b.config("60s")
 	if err != nil {
+		return err
+	}
+	if err := b.vet(ctx); err != nil {
 		return err
 	}
 	for _, w := range []struct {
