@@ -117,6 +117,8 @@ func (b *bench) start(ctx context.Context) (err error) {
 func (b *bench) config(interval string) (string, error) {
 	return b.stack.WriteConfig(stack.Config{
 		Repository: b.repo.Bare, Database: "sqlite:" + filepath.Join(b.dir, "gatewright.db"), Interval: interval,
+		// The stand-ins share two cores with what is measured.
+		Rollout: "10m",
 	})
 }
 

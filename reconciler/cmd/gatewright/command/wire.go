@@ -111,10 +111,10 @@ func (a *App) complete(ctx context.Context, w *wired, m mode) (err error) {
 	w.engine = loop.New(loop.Engine{
 		Source: lazySource{w, ctx}, Loader: w.loader, Store: w.store, Environments: environments, Log: a.log,
 		Options: loop.Options{
-			Interval: w.cfg.Interval,
-			Limits:   plan.Limits{Percent: w.cfg.Safety.MassChange.Percent, From: w.cfg.Safety.MassChange.From},
-			History:  inventory.RunRetention{Age: w.cfg.History.Age, Runs: w.cfg.History.Runs, Events: w.cfg.History.Events},
-			Holder:   fmt.Sprintf("%s:%d", host, os.Getpid()),
+			Interval: w.cfg.Interval, Rollout: w.cfg.Rollout,
+			Limits:  plan.Limits{Percent: w.cfg.Safety.MassChange.Percent, From: w.cfg.Safety.MassChange.From},
+			History: inventory.RunRetention{Age: w.cfg.History.Age, Runs: w.cfg.History.Runs, Events: w.cfg.History.Events},
+			Holder:  fmt.Sprintf("%s:%d", host, os.Getpid()),
 		},
 	})
 	return nil

@@ -17,6 +17,7 @@ type Config struct {
 	Source       Source        `json:"source"`
 	Database     Database      `json:"database"`
 	Interval     time.Duration `json:"interval"`
+	Rollout      time.Duration `json:"rollout"`
 	Listen       string        `json:"listen"`
 	ListenPublic bool          `json:"listenPublicly"`
 	Log          Log           `json:"log"`

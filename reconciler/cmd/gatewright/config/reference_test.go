@@ -155,6 +155,7 @@ source:
   auth: {username: u, password: {env: P}, token: {env: T}, sshKey: {file: k}, knownHosts: h, caFile: c}
 database: {url: {env: DB}}
 interval: 1m30s
+rollout: 2m
 listen: ""
 listenPublicly: true
 log: {level: debug, format: json}
