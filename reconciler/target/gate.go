@@ -3,6 +3,8 @@ package target
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -67,6 +69,8 @@ type Gate struct {
 	slots   *semaphore.Weighted
 	breaker circuitbreaker.CircuitBreaker[any]
 	retry   retrypolicy.RetryPolicy[any]
+	// lost is why the target could not be reached the last time.
+	lost atomic.Pointer[fault.Error]
 }
 
 // NewGate puts a gate before t.
@@ -74,7 +78,7 @@ func NewGate(t Target, l Limits) *Gate {
 	l = l.withDefaults()
 	g := &Gate{Target: t, limits: l, slots: semaphore.NewWeighted(int64(l.Steps))}
 	g.breaker = circuitbreaker.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return fault.IsUnreachable(err) }).
+		HandleIf(func(_ any, err error) bool { return g.unreachable(err) }).
 		WithFailureThreshold(uint(l.Failures)).
 		WithDelay(l.Rest).
 		Build()
@@ -89,6 +93,17 @@ func NewGate(t Target, l Limits) *Gate {
 		ReturnLastFailure().
 		Build()
 	return g
+}
+
+// unreachable reports that err says so of the target, and keeps it for the
+// errors of the breaker, which alone would tell nobody what to mend.
+func (g *Gate) unreachable(err error) bool {
+	var f *fault.Error
+	if !errors.As(err, &f) || !f.Unreachable {
+		return false
+	}
+	g.lost.Store(f)
+	return true
 }
 
 // resting reports that err is the breaker's own, which another try now cannot
@@ -142,8 +157,11 @@ func (g *Gate) Observe(ctx context.Context, resources []resource.Resource) ([]re
 	if err != nil && len(left) == len(resources) {
 		// Nothing was observed at all: each resource says so for itself, so
 		// that the caller need not tell one resource from a thousand.
-		if errors.Is(err, circuitbreaker.ErrOpen) {
+		switch {
+		case errors.Is(err, circuitbreaker.ErrOpen):
 			err = g.open("observe", "")
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			err = g.late(limit, err)
 		}
 		for i := range out {
 			if out[i].Err == nil {
@@ -195,11 +213,32 @@ func (g *Gate) named(err error, step plan.Step) error {
 	}
 }
 
+// late is the error of an observation that took longer than limit: the target
+// hangs, or is far slower than it should be.
+func (g *Gate) late(limit time.Duration, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Unreachable {
+		return err
+	}
+	return &fault.Error{
+		Class: fault.Transient, Target: g.Name(), Op: "observe", Reason: "TooSlow", Unreachable: true,
+		Err:  fmt.Errorf("no answer within %s", limit.Round(time.Millisecond)),
+		Hint: "see `gatewright doctor`; if it is only slow, raise limits.observation of the environment",
+	}
+}
+
 // open is the error of a call that was not made because the breaker is open.
 func (g *Gate) open(op, id string) error {
-	return &fault.Error{
+	f := &fault.Error{
 		Class: fault.Transient, Target: g.Name(), Op: op, Resource: id, Reason: "CircuitOpen", Unreachable: true,
 		RetryAfter: g.breaker.RemainingDelay(), Err: errors.New("it could not be reached several times in a row and is left alone for a while"),
 		Hint: "see `gatewright doctor`",
 	}
+	if last := g.lost.Load(); last != nil && last.Err != nil {
+		f.Err = fmt.Errorf("%w: %w", f.Err, last.Err)
+		if last.Hint != "" {
+			f.Hint = last.Hint
+		}
+	}
+	return f
 }
