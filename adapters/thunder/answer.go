@@ -192,6 +192,7 @@ func unreachable(ctx context.Context, err error) error {
 		err = link.Err // its text has the address, which is said anyway
 	}
 	f := &fault.Error{Class: fault.Transient, Reason: "Unreachable", Unreachable: true, Err: err}
+	var slow net.Error
 	var cert *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var dns *net.DNSError
@@ -199,6 +200,9 @@ func unreachable(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		f.Reason, f.Err = "NoAnswer", fmt.Errorf("no answer: %w", context.Cause(ctx))
 		f.Unreachable = !errors.Is(ctx.Err(), context.Canceled)
+	case errors.As(err, &slow) && slow.Timeout():
+		f.Reason, f.Err = "NoAnswer", errors.New("no answer in time")
+		f.Hint = "look whether ThunderID is overloaded; if it is only far away, raise thunder.timeout in the configuration"
 	case errors.As(err, &cert), errors.As(err, &authority):
 		f.Class, f.Reason = fault.Stalled, "CertificateNotTrusted"
 		f.Hint = "name the certificate authority of ThunderID in the configuration"
@@ -210,10 +214,12 @@ func unreachable(ctx context.Context, err error) error {
 		return notHTTP() // its text quotes what came
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		f.Reason, f.Err = "ConnectionLost", fmt.Errorf("the connection ended before the answer did: %w", err)
+		f.Hint = "see ThunderID's log, and that of a proxy in between"
 	case strings.Contains(err.Error(), "readLoopPeekFailLocked"):
 		// net/http of Go 1.26 says this, without a cause, of a server that
 		// answers and hangs up before it was asked.
 		f.Reason, f.Err = "ConnectionLost", errors.New("the connection ended before the request was read")
+		f.Hint = "see ThunderID's log, and that of a proxy in between"
 	}
 	return f
 }
