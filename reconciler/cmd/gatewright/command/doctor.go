@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -65,6 +66,8 @@ func examineAll(ctx context.Context, w *wired) []examination {
 	var wait sync.WaitGroup
 	wait.Go(func() { found[0] = []examination{{Target: "source", Finding: w.checkSource(ctx)}} })
 	for i, env := range w.engine.Environments {
+		ctx, cancel := context.WithTimeoutCause(ctx, w.cfg.Environments[env.Name].Limits.Observation, errors.New("it took too long"))
+		defer cancel()
 		for k, kind := range kinds {
 			wait.Go(func() {
 				t := env.Targets[kind]

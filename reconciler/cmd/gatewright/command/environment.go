@@ -22,6 +22,7 @@ import (
 	"github.com/gatewright/gatewright/adapters/thunder"
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
 	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/loop"
 	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -99,12 +100,15 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 	if err != nil {
 		return nil, err
 	}
-	gate := target.NewGate(endpoints, target.Limits{Steps: c.Limits.Gateway})
+	limits := func(steps int) target.Limits {
+		return target.Limits{Steps: steps, Observation: c.Limits.Observation, Step: c.Limits.Step}
+	}
+	gate := target.NewGate(endpoints, limits(c.Limits.Gateway))
 	return &loop.Environment{
 		Environment: describe(name, c, at), ReportDrift: c.Drift == config.DriftReport,
 		Targets: map[resource.Kind]target.Target{
-			resource.KindClient:     target.NewGate(clients, target.Limits{Steps: c.Limits.Thunder}),
-			resource.KindCredential: target.NewGate(credentials, target.Limits{Steps: c.Limits.OpenBAO}),
+			resource.KindClient:     target.NewGate(clients, limits(c.Limits.Thunder)),
+			resource.KindCredential: target.NewGate(credentials, limits(c.Limits.OpenBAO)),
 			resource.KindEndpoint:   gate, resource.KindKeyManager: gate,
 		},
 		Watched: []target.Watcher{endpoints},
@@ -228,7 +232,9 @@ func clusterConfig(c config.Cluster) (*rest.Config, error) {
 	rules.ExplicitPath = c.Kubeconfig
 	kube, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		f := fault.New(fault.Stalled, "KubeconfigUnreadable", "kubeconfig: %w", err)
+		f.Hint = "name a kubeconfig, and a context in it, under cluster in the configuration"
+		return nil, f
 	}
 	return kube, nil
 }

@@ -132,11 +132,14 @@ type Token struct {
 	Validity time.Duration `json:"validity"`
 }
 
-// Limits are how many steps may be under way at each target.
+// Limits are how many steps may be under way at each target, and how long one
+// look at a target and one step may take; see target.Limits.
 type Limits struct {
-	Thunder int `json:"thunder"`
-	OpenBAO int `json:"openbao"`
-	Gateway int `json:"gateway"`
+	Thunder     int           `json:"thunder"`
+	OpenBAO     int           `json:"openbao"`
+	Gateway     int           `json:"gateway"`
+	Observation time.Duration `json:"observation"`
+	Step        time.Duration `json:"step"`
 }
 
 // Thunder is the identity provider of an environment.

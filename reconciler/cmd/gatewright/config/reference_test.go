@@ -173,5 +173,5 @@ environments:
     gateway: {url: "https://gw", apiGateway: {namespace: n, name: g}, trait: t, fieldManager: f, manageKeyManagers: true,
       keyManagers: {Own: {issuer: i, jwks: "https://j"}}, apiKey: {name: K, in: query}, force: true}
     drift: report
-    limits: {thunder: 1, openbao: 2, gateway: 3}
+    limits: {thunder: 1, openbao: 2, gateway: 3, observation: 4s, step: 5s}
 `
