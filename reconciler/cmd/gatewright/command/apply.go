@@ -152,6 +152,9 @@ func outcome(p *loop.Planned, r *loop.Report) error {
 		return err
 	}
 	worst := ExitDone
+	if err := unobserved(p); err != nil {
+		worst = code(err)
+	}
 	for _, err := range r.Errors {
 		switch {
 		case fault.ClassOf(err) == fault.Unsafe:

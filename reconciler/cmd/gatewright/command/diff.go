@@ -81,12 +81,13 @@ func (a *App) showPlan(p *loop.Planned, from string) error {
 }
 
 // verdict is the exit code that a plan amounts to. What is wrong in the specs
-// comes first, since it is the user's to mend; then what could not be looked at.
+// comes first, since it is the user's to mend; then what could not be looked
+// at, since nobody knows whether it differs.
 func verdict(p *loop.Planned) error {
 	if err := invalid(p.State.Diagnostics); err != nil {
 		return err
 	}
-	if err := unreachable(p); err != nil {
+	if err := unobserved(p); err != nil {
 		return err
 	}
 	if !p.Empty() {
@@ -95,22 +96,28 @@ func verdict(p *loop.Planned) error {
 	return nil
 }
 
-// unreachable is the error of the targets that could not be reached, one line
-// each.
-func unreachable(p *loop.Planned) error {
+// unobserved is the error of what could not be looked at, one line for each
+// environment and target.
+func unobserved(p *loop.Planned) error {
 	seen := map[string]error{}
-	n := 0
+	n, status := 0, ExitFailed
 	for _, s := range p.Steps {
-		if s.Action != plan.Skip {
+		err := p.Observed[s.ID].Err
+		if s.Action != plan.Skip || err == nil {
 			continue
 		}
+		n++
+		if fault.IsUnreachable(err) {
+			status = ExitUnreachable
+		}
 		var f *fault.Error
-		if err := p.Observed[s.ID].Err; errors.As(err, &f) && f.Unreachable {
-			key := s.ID.Binding.Environment + " " + f.Target
-			if seen[key] == nil {
-				seen[key] = fmt.Errorf("environment %s: %w", s.ID.Binding.Environment, err)
-			}
-			n++
+		errors.As(err, &f)
+		key := s.ID.Binding.Environment
+		if f != nil {
+			key += " " + f.Target
+		}
+		if seen[key] == nil {
+			seen[key] = fmt.Errorf("environment %s: %w", s.ID.Binding.Environment, err)
 		}
 	}
 	if n == 0 {
@@ -120,5 +127,5 @@ func unreachable(p *loop.Planned) error {
 	for _, key := range sortedKeys(seen) {
 		errs = append(errs, seen[key])
 	}
-	return &exit{code: ExitUnreachable, err: fmt.Errorf("%d resources could not be observed: %w", n, errors.Join(errs...))}
+	return &exit{code: status, err: fmt.Errorf("%d resources could not be observed: %w", n, errors.Join(errs...))}
 }

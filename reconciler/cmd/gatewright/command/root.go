@@ -60,8 +60,12 @@ func (a *App) report(cmd *cobra.Command, err error) {
 	}
 	fmt.Fprintf(a.Err, "gatewright: error: %v\n", err)
 	hint := fault.HintOf(err)
-	if hint == "" && code(err) == ExitUsage {
+	switch {
+	case hint != "":
+	case code(err) == ExitUsage:
 		hint = "see `" + cmd.CommandPath() + " --help`"
+	case code(err) == ExitUnreachable:
+		hint = "see `gatewright doctor`"
 	}
 	if hint != "" {
 		fmt.Fprintf(a.Err, "gatewright: hint: %s\n", hint)
