@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,12 +43,17 @@ import (
 //	gateway CODE AGENT@ENV [FILE]  call the agent's API, with the token in FILE
 //	untouched                      no target was asked to change anything since
 //	                               the last `untouched` or `changed`
+//	harmless                       the same, but credentials and clients may have
+//	                               been created or changed
 //	changed deletes=N              something was changed, and N things deleted
 //	git-server [password]          serve specs/ over https, to everybody or to
 //	                               nobody. Sets GIT and writes git-ca.pem
+//	database newer|read-only|lock  give gatewright.db a later version, a format
+//	                               that cannot be written, or to somebody else
 //	dotdot                         commit a tree that holds a directory ".."
 //	fill FILE SIZE TEXT            write TEXT again and again
 //	bytes FILE TEXT                write TEXT, in which \n and \xff stand for bytes
+//	envsubst FILE                  put the values of variables into FILE
 //	stamps FILE                    write FILE with words for times, spans and
 //	                               addresses to the file stamped
 //
@@ -56,8 +62,14 @@ import (
 // runner ends the shared API server after the tests.
 type runner struct{ *testing.M }
 
-// Run implements testscript.TestingM.
+// Run implements testscript.TestingM. Scripts wait more than they work, so more
+// of them run at once than there are processors.
 func (r runner) Run() int {
+	if f := flag.Lookup("test.parallel"); f != nil {
+		if err := f.Value.Set("8"); err != nil {
+			panic(err) // it is a number
+		}
+	}
 	return kubetest.Main(r.M, kube.Options{Users: []kube.User{{Name: nobody}}}, install)
 }
 

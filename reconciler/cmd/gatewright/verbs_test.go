@@ -28,8 +28,8 @@ import (
 var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"exits": verb(2, exits), "stack": verb(3, stack), "commit": verb(1, commit),
 	"thunder": verb(1, misbehave("thunder")), "bao": verb(1, misbehave("bao")), "cluster": verb(1, misbehave("cluster")),
-	"gateway": verb(2, call), "untouched": verb(0, untouched), "changed": verb(1, changed),
-	"git-server": verb(0, gitServer), "dotdot": verb(0, dotdot), "bytes": verb(2, raw), "fill": verb(3, fill), "stamps": verb(1, stamps),
+	"gateway": verb(2, call), "untouched": verb(0, untouched), "harmless": verb(0, harmless), "changed": verb(1, changed),
+	"git-server": verb(0, gitServer), "dotdot": verb(0, dotdot), "database": verb(1, database), "envsubst": verb(1, envsubst), "bytes": verb(2, raw), "fill": verb(3, fill), "stamps": verb(1, stamps),
 }
 
 // verb is a command that takes at least so many arguments and no `!`.
@@ -127,7 +127,9 @@ func misbehave(target string) func(*testscript.TestScript, *world, []string) {
 			return
 		case "fail":
 			f.Action, f.Status, rest = faulty.Answer, number(ts, rest[0]), rest[1:]
-			f.Body = map[string]string{"cluster": `{"kind": "Status", "apiVersion": "v1", "status": "Failure"}`}[target]
+			f.Body = map[string]string{
+				"cluster": `{"kind": "Status", "apiVersion": "v1", "status": "Failure"}`, "bao": `{"errors": ["internal error"]}`,
+			}[target]
 		}
 		if len(rest) > 0 {
 			f.Route = rest[0]
@@ -214,6 +216,14 @@ func untouched(ts *testscript.TestScript, w *world, _ []string) {
 	}
 }
 
+func harmless(ts *testscript.TestScript, w *world, _ []string) {
+	for _, write := range w.take() {
+		if strings.HasPrefix(write, "cluster ") || strings.Contains(write, " DELETE ") {
+			ts.Fatalf("it may have opened or deleted something: %s", write)
+		}
+	}
+}
+
 func changed(ts *testscript.TestScript, w *world, args []string) {
 	writes := w.take()
 	n := len(slices.DeleteFunc(slices.Clone(writes), func(s string) bool { return !strings.Contains(s, " DELETE ") }))
@@ -225,6 +235,12 @@ func changed(ts *testscript.TestScript, w *world, args []string) {
 func fill(ts *testscript.TestScript, _ *world, args []string) {
 	text := bytes.Repeat([]byte(args[2]), number(ts, args[1])/len(args[2]))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
+}
+
+// envsubst puts the values of variables into a file.
+func envsubst(ts *testscript.TestScript, _ *world, args []string) {
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // raw writes a file of any bytes.
@@ -252,6 +268,9 @@ func stamps(ts *testscript.TestScript, w *world, args []string) {
 	text := strings.ReplaceAll(ts.ReadFile(args[0]), ts.Getenv("WORK"), "<work>")
 	if standIns.gateway != nil {
 		text = strings.ReplaceAll(text, standIns.gateway.URL(), "<gateway>")
+	}
+	if git := ts.Getenv("GIT"); git != "" {
+		text = strings.ReplaceAll(text, git, "<git>")
 	}
 	for name, url := range w.urls {
 		text = strings.ReplaceAll(text, url, "<"+name+">")

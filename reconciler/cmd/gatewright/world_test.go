@@ -34,6 +34,7 @@ import (
 const (
 	adminSecret = "planted-secret-of-thunder"
 	rootToken   = "planted-token-of-openbao"
+	userToken   = "planted-token-of-the-cluster"
 )
 
 // standIns are what works on the cluster that the scripts share.
@@ -100,7 +101,7 @@ func (w *world) close() {
 // start starts the targets and tells the cluster of the agents.
 func (w *world) start(ctx context.Context, agents []string) error {
 	w.urls = map[string]string{}
-	w.secrets[adminSecret], w.secrets[rootToken] = true, true
+	w.secrets[adminSecret], w.secrets[rootToken], w.secrets[userToken] = true, true, true
 	identity := w.serve("thunder", thunder.Classify)
 	server, err := thunder.New(thunder.Options{PublicURL: w.urls["thunder"], ClientSecret: adminSecret})
 	if err != nil {
@@ -183,7 +184,10 @@ func (w *world) front() error {
 		return err
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(at) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(at)
+			r.Out.Header.Del("Authorization") // user has one of its own
+		},
 		Transport: transport(func(r *http.Request) (*http.Response, error) { return w.user.RoundTrip(r) }),
 	}
 	w.cluster = faulty.New(proxy, faulty.Options{})
@@ -232,10 +236,10 @@ func (w *world) configure() error {
 	kubeconfig := fmt.Sprintf(`apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: %q}}]
-users: [{name: u, user: {}}]
+users: [{name: u, user: {token: %s}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
-`, w.urls["cluster"])
+`, w.urls["cluster"], userToken)
 	config := fmt.Sprintf(`installation: %s
 source: {repository: specs, branch: main}
 database: sqlite:gatewright.db
