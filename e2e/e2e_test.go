@@ -123,7 +123,7 @@ func TestKilledDaemon(t *testing.T) {
 	const agents = 20
 	s := newScene(t, agents)
 	log := filepath.Join(s.stack.Dir, "daemon.log")
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // moments, not secrets
+	random := rand.New(rand.NewPCG(1, 2))
 	for range 8 {
 		d, err := stack.StartDaemon(gatewright, s.config, log)
 		if err != nil {

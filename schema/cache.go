@@ -38,13 +38,20 @@ func (c *cache) get(key string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	it := e.Value.(*item)
+	it := e.Value.(*item) //nolint:errcheck,forcetypeassert // put keeps nothing else
 	if !it.expires.IsZero() && time.Now().After(it.expires) {
 		c.removeLocked(e)
 		return nil, false
 	}
 	c.order.MoveToFront(e)
 	return it.value, true
+}
+
+// cached returns the value of key, which is a T by its key's kind.
+func cached[T any](c *cache, key string) (T, bool) {
+	v, ok := c.get(key)
+	t, isT := v.(T)
+	return t, ok && isT
 }
 
 // put keeps a value, for good if life is zero.
@@ -67,7 +74,7 @@ func (c *cache) put(key string, value any, size int64, life time.Duration) {
 
 // removeLocked takes an element out.
 func (c *cache) removeLocked(e *list.Element) {
-	it := c.order.Remove(e).(*item)
+	it := c.order.Remove(e).(*item) //nolint:errcheck,forcetypeassert // put keeps nothing else
 	delete(c.items, it.key)
 	c.size -= it.size
 }

@@ -26,8 +26,8 @@ func memoryOf(c *child.CapError) time.Duration {
 // evaluate answers for a batch, from the cache if it can.
 func (l *Loader) evaluate(ctx context.Context, c *composer, b *batch) (*unitResult, error) {
 	key := b.key()
-	if r, ok := l.cache.get(key); ok {
-		return r.(*unitResult), nil
+	if r, ok := cached[*unitResult](l.cache, key); ok {
+		return r, nil
 	}
 	guilty, rest := l.knownGuilty(b)
 	if len(guilty) == 0 {
@@ -67,8 +67,7 @@ func (l *Loader) ask(ctx context.Context, b *batch, probe bool) (*unitResult, *c
 		return nil, nil, err
 	}
 	rep, err := l.pool.do(ctx, request{Unit: u}, probe)
-	var capped *child.CapError
-	if errors.As(err, &capped) {
+	if capped, ok := errors.AsType[*child.CapError](err); ok {
 		return nil, capped, nil
 	}
 	if err != nil {
@@ -89,13 +88,13 @@ func (l *Loader) knownGuilty(b *batch) (guilty []*unitResult, rest *batch) {
 	if !l.anyGuilty.Load() {
 		return nil, b
 	}
-	if r, ok := l.cache.get(guiltyKey(b.only(nil))); ok {
-		return []*unitResult{r.(*unitResult)}, b.only(nil)
+	if r, ok := cached[*unitResult](l.cache, guiltyKey(b.only(nil))); ok {
+		return []*unitResult{r}, b.only(nil)
 	}
 	var groups [][]*source
 	for _, g := range b.groups {
-		if r, ok := l.cache.get(guiltyKey(b.only([][]*source{g}))); ok {
-			guilty = append(guilty, r.(*unitResult))
+		if r, ok := cached[*unitResult](l.cache, guiltyKey(b.only([][]*source{g}))); ok {
+			guilty = append(guilty, r)
 		} else {
 			groups = append(groups, g)
 		}

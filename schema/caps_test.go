@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -236,7 +237,7 @@ func children(t *testing.T) []string {
 		if err != nil {
 			continue
 		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		if fields[1] == strconv.Itoa(os.Getpid()) {
 			out = append(out, filepath.Base(filepath.Dir(path)))
 		}

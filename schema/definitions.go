@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/parser"
 )
 
 // DefinitionPath is the import path of the definitions. It resolves in every
@@ -33,6 +34,18 @@ import _gatewright "` + DefinitionPath + `"
 agents: _gatewright.#Agents
 `
 
+// addSource parses a file of ours and adds it to an instance.
+func addSource(inst *build.Instance, name string, source any) error {
+	file, err := parser.ParseFile(name, source, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	if err := inst.AddSyntax(file); err != nil {
+		return err
+	}
+	return nil
+}
+
 // newDefinition parses the definitions.
 func newDefinition(c *build.Context) (*build.Instance, error) {
 	inst := c.NewInstance("", nil)
@@ -46,7 +59,7 @@ func newDefinition(c *build.Context) (*build.Instance, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the definitions: %w", err)
 		}
-		if err := inst.AddFile("/"+name, data); err != nil {
+		if err := addSource(inst, "/"+name, data); err != nil {
 			return nil, fmt.Errorf("parse the definitions: %w", err)
 		}
 	}

@@ -106,7 +106,7 @@ func (r *run) instance() (*build.Instance, error) {
 	inst := libraries.context.NewInstance("", libraries.load)
 	inst.PkgName = r.unit.Package
 	inst.ImportPath = "specs.invalid/specs:" + r.unit.Package
-	if err := inst.AddFile(constraintFile, fmt.Sprintf(constraint, r.unit.Package)); err != nil {
+	if err := addSource(inst, constraintFile, fmt.Sprintf(constraint, r.unit.Package)); err != nil {
 		return nil, fmt.Errorf("apply the definitions: %w", err)
 	}
 	for _, f := range slices.Concat(r.common, r.leaves) {

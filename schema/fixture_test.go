@@ -51,7 +51,7 @@ func readFixture(text string) fixture {
 		}
 		for n, line := range strings.Split(body, "\n") {
 			if m := want.FindStringSubmatch(line); m != nil {
-				for _, code := range strings.Fields(m[1]) {
+				for code := range strings.FieldsSeq(m[1]) {
 					f.want = append(f.want, fmt.Sprintf("%s:%d: %s", name, n+1, code))
 				}
 			}

@@ -50,8 +50,7 @@ func (l *Loader) Close() error {
 // What the result holds is shared with later results and must not be changed.
 func (l *Loader) Load(ctx context.Context, tree Tree) (Result, error) {
 	key := treeKey(tree)
-	if r, ok := l.cache.get(key); ok {
-		result := r.(Result)
+	if result, ok := cached[Result](l.cache, key); ok {
 		result.Evaluations = 0
 		return result, nil
 	}

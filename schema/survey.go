@@ -192,8 +192,8 @@ func (l *Loader) readFacts(ctx context.Context, s *survey) error {
 		if src.facts != nil {
 			continue
 		}
-		if f, ok := l.cache.get(factsKey(src.entry)); ok {
-			src.facts = f.(*syntax.Facts)
+		if f, ok := cached[*syntax.Facts](l.cache, factsKey(src.entry)); ok {
+			src.facts = f
 			continue
 		}
 		chunk = append(chunk, src)

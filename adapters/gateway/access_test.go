@@ -196,7 +196,7 @@ func TestManyAgreeWithFew(t *testing.T) {
 // scrub takes out pointers.
 func scrub(s string) string {
 	var out strings.Builder
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		if !strings.Contains(word, "0xc") && !strings.Contains(word, "0x") {
 			out.WriteString(word + " ")
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
@@ -16,9 +15,6 @@ import (
 // attempts is how often a write is tried against an object that keeps moving
 // under status updates of its controllers, without its specification moving.
 const attempts = 8
-
-// confirmation is how long a lost answer may be looked into.
-const confirmation = 5 * time.Second
 
 // applyEndpoint brings an endpoint to step.After, in an order that opens
 // nothing on the way: the policies first, which are inert as long as the trait

@@ -81,7 +81,7 @@ func (c *client) into(ctx context.Context, r request, b *bytes.Buffer) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is left to do about it
+	defer resp.Body.Close()
 	body, err := readAll(resp, b)
 	if err != nil {
 		return nil, err

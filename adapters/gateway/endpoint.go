@@ -138,7 +138,7 @@ func (t *Target) url(b resource.Binding, rb *releaseBinding) string {
 // String prints u as a URL.
 func (u *endpointURL) String() string {
 	host := u.Host
-	if u.Port != 0 && !(u.Scheme == "https" && u.Port == 443) && !(u.Scheme == "http" && u.Port == 80) {
+	if u.Port != 0 && (u.Scheme != "https" || u.Port != 443) && (u.Scheme != "http" || u.Port != 80) {
 		host = net.JoinHostPort(u.Host, strconv.Itoa(u.Port))
 	}
 	path := u.Path

@@ -136,8 +136,7 @@ func fieldConflicts(causes []cause) string {
 func classifyLink(f *fault.Error, err error, write bool) {
 	f.Class, f.Reason, f.Unreachable = fault.Transient, "Unreachable", true
 	f.Hint = "check that the API server is up and that it can be reached from here"
-	var link *url.Error
-	if errors.As(err, &link) {
+	if link, ok := errors.AsType[*url.Error](err); ok {
 		f.Err = link.Err // the address is in the hint's place, not in each line
 	}
 	var dial *net.OpError

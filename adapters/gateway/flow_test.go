@@ -133,7 +133,7 @@ func TestProtectAnAgentOfAgentManager(t *testing.T) {
 		t.Errorf("drift does not name who wrote it: %s %+v", o.Owner, o.State.Endpoint)
 	}
 	b.apply(x, id, want)
-	o = b.settled(x, id, want)
+	b.settled(x, id, want)
 	if cfg := string(b.binding("booking-development").Spec.TraitConfigs["booking-api-configuration"]); !strings.Contains(cfg, "of-amp") {
 		t.Errorf("artifactId was lost: %s", cfg)
 	}

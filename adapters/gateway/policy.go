@@ -112,7 +112,7 @@ func (t *Target) entry(e *resource.Endpoint) json.RawMessage {
 	case schema.SchemeNone:
 		return nil
 	}
-	// Strings, booleans and lists of strings always have a JSON form.
+	//nolint:errchkjson // strings, booleans and lists of strings always have a JSON form
 	raw, _ := json.Marshal(map[string]any{"name": name, "version": policyVersion, "params": params})
 	return raw
 }

@@ -127,7 +127,7 @@ func writeTable(b *strings.Builder, header, path string, table map[string]any) e
 		b.WriteString(header + "\n" + string(text) + "\n")
 	}
 	for _, key := range nested {
-		if err := writeTable(b, "["+path+"."+key+"]", path+"."+key, table[key].(map[string]any)); err != nil {
+		if err := writeTable(b, "["+path+"."+key+"]", path+"."+key, child(table, key)); err != nil {
 			return err
 		}
 	}

@@ -100,32 +100,28 @@ func walk(doc *yaml.Node, found func(n *yaml.Node, isTOML bool) error) error {
 	seen := map[*yaml.Node]bool{}
 	var visit func(n *yaml.Node, key string) error
 	visit = func(n *yaml.Node, key string) error {
-		if key == tablePolicies && n.Kind != yaml.AliasNode && n.Tag != "!!null" {
-			return found(n, false)
-		}
-		if n.Kind == yaml.AliasNode {
+		switch {
+		case n.Kind == yaml.AliasNode:
 			return visit(n.Alias, key)
-		}
-		if seen[n] {
+		case key == tablePolicies && n.Tag != "!!null":
+			return found(n, false)
+		case seen[n]:
 			return nil
+		case n.Kind == yaml.ScalarNode && n.Tag == "!!str" && holdsTOML(n.Value):
+			seen[n] = true
+			return found(n, true)
 		}
 		seen[n] = true
-		switch n.Kind {
-		case yaml.ScalarNode:
-			if n.Tag == "!!str" && holdsTOML(n.Value) {
-				return found(n, true)
-			}
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				if err := visit(n.Content[i+1], n.Content[i].Value); err != nil {
-					return err
+		for i, c := range n.Content {
+			name := ""
+			if n.Kind == yaml.MappingNode {
+				if i%2 == 0 {
+					continue // a key
 				}
+				name = n.Content[i-1].Value
 			}
-		case yaml.DocumentNode, yaml.SequenceNode:
-			for _, c := range n.Content {
-				if err := visit(c, ""); err != nil {
-					return err
-				}
+			if err := visit(c, name); err != nil {
+				return err
 			}
 		}
 		return nil

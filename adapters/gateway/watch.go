@@ -94,7 +94,7 @@ func watchAll[T any](ctx context.Context, t *Target, k kind, namespace string, c
 		if rest = min(2*rest, watchRestMax); time.Since(began) > watchLife {
 			rest = watchRest
 		}
-		pause(ctx, rest/2+rand.N(rest)) //nolint:gosec // spreading load wants no secret numbers
+		pause(ctx, rest/2+rand.N(rest))
 	}
 }
 
@@ -121,7 +121,7 @@ func follow[T any](ctx context.Context, c *client, k kind, namespace, version st
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is left to do about it
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, err := readAll(resp, new(bytes.Buffer))
 		if err != nil {

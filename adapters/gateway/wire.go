@@ -268,8 +268,7 @@ type renderedRelease struct {
 // must not hide the others of its page.
 func decode(body []byte, v any) error {
 	err := json.Unmarshal(body, v)
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return nil
 	}
 	return err

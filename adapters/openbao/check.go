@@ -135,7 +135,7 @@ func (t *Target) checkRights(ctx context.Context) []target.Finding {
 	var out []target.Finding
 	for _, n := range needs {
 		if missing := n.missing(granted[n.path]); len(missing) > 0 {
-			list, _ := json.Marshal(missing) // strings always have a JSON form
+			list, _ := json.Marshal(missing) //nolint:errchkjson // strings always have a JSON form
 			out = append(out, target.Finding{
 				Name: finding, Message: fmt.Sprintf("the token lacks %s on %s", strings.Join(missing, ", "), n.path),
 				Hint: fmt.Sprintf("add to its policy: path %q { capabilities = %s }", n.path, list),

@@ -2,6 +2,7 @@ package openbao
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -131,9 +132,7 @@ func (t *Target) list(ctx context.Context, kind, folder string) ([]string, map[s
 		err := t.fetch(ctx, t.api(kind, t.config.Prefix)+"/"+folder, query, func(status int, body []byte) error {
 			got, info, err := decodeKeys(status, body)
 			names = got
-			for k, v := range info {
-				infos[k] = v
-			}
+			maps.Copy(infos, info)
 			return err
 		})
 		if err != nil {

@@ -49,8 +49,7 @@ func (e *statusError) is(text string) bool { return len(e.errors) == 1 && e.erro
 
 // asStatus turns the api client's error into ours.
 func asStatus(err error) (*statusError, bool) {
-	var own *statusError
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*statusError](err); ok {
 		return own, true
 	}
 	var response *api.ResponseError

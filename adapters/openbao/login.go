@@ -42,7 +42,7 @@ func (s *session) login(ctx context.Context, dead *identity) (*identity, error) 
 
 // readSecret reads a secret that somebody keeps in a file.
 func readSecret(what, file string) (resource.Secret, error) {
-	b, err := os.ReadFile(file) //nolint:gosec // the configuration names the file
+	b, err := os.ReadFile(file)
 	if err != nil {
 		f := fault.New(fault.Stalled, "LoginFailed", "cannot read the %s: %w", what, err)
 		f.Hint = "let the configuration name a file that this process may read"

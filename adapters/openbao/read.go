@@ -108,7 +108,7 @@ func refusal(resp *http.Response, body []byte) *statusError {
 func retryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
 	if n, err := strconv.Atoi(v); err == nil && n > 0 {
-		return min(time.Duration(n), 3600) * time.Second
+		return time.Duration(min(n, 3600)) * time.Second
 	}
 	if at, err := http.ParseTime(v); err == nil {
 		return min(max(0, time.Until(at)), time.Hour)

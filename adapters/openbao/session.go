@@ -153,7 +153,7 @@ func (s *session) settled(dead *identity) (*identity, error, bool) { //nolint:re
 	case s.failed != nil && time.Now().Before(s.retry):
 		return nil, s.failed, true
 	default:
-		return nil, nil, false
+		return nil, nil, false //nolint:nilnil // nothing is settled
 	}
 }
 

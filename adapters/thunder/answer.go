@@ -187,8 +187,7 @@ func retryAfter(v string) time.Duration {
 // unreachable is the fault of a call that got no answer, or half of one. For a
 // call that changes something it is an unknown outcome; see effect.lost.
 func unreachable(ctx context.Context, err error) error {
-	var link *url.Error
-	if errors.As(err, &link) {
+	if link, ok := errors.AsType[*url.Error](err); ok {
 		err = link.Err // its text has the address, which is said anyway
 	}
 	f := &fault.Error{Class: fault.Transient, Reason: "Unreachable", Unreachable: true, Err: err}
@@ -235,5 +234,5 @@ func notHTTP() *fault.Error {
 // dialed reports that a request may have reached the server.
 func dialed(err error) bool {
 	var op *net.OpError
-	return !(errors.As(err, &op) && op.Op == "dial")
+	return !errors.As(err, &op) || op.Op != "dial"
 }

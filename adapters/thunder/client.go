@@ -105,7 +105,7 @@ func exchange(h *http.Client, req *http.Request, limit int64, into *bytes.Buffer
 	if err != nil {
 		return answer{}, unreachable(req.Context(), err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to the end, or given up
+	defer resp.Body.Close()
 	into.Reset()
 	n, err := into.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {

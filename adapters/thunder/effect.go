@@ -98,8 +98,7 @@ func (e *effect) write(ctx context.Context, method, path string, body []byte) (a
 // lost gives an error the class of an effect that may have happened.
 func lost(err error) error {
 	f := &fault.Error{Class: fault.Unknown, Err: err}
-	var cause *fault.Error
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fault.Error](err); ok {
 		*f = *cause
 		f.Class = fault.Unknown
 	}

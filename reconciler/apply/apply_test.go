@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -128,7 +127,7 @@ func (s *scene) pass(ctx context.Context, want desired.Set) (plan.Plan, apply.Re
 	}
 	p := plan.Compute(in)
 	e := apply.Executor{
-		Targets: targets, Prover: s, Record: s, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Targets: targets, Prover: s, Record: s, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	return p, e.Binding(ctx, p.Of(booking), func(id resource.ID) resource.Observed { return in.Observed[id] })
 }

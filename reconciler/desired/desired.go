@@ -199,13 +199,13 @@ func hash(b Binding) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	for _, r := range b.Resources {
-		// Encoding plain structs to a hash cannot fail.
+		//nolint:errchkjson,musttag // encoding plain structs to a hash cannot fail
 		_ = enc.Encode(struct {
 			ID    resource.ID
 			State resource.State
 		}{r.ID, r.State})
 	}
-	_ = enc.Encode([]any{b.Scheme, b.Deletion, b.Suspend})
+	_ = enc.Encode([]any{b.Scheme, b.Deletion, b.Suspend}) //nolint:errchkjson // as above
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

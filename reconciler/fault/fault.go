@@ -86,8 +86,7 @@ func New(class Class, reason, format string, args ...any) *Error {
 // ClassOf returns the class of err: that of the outermost *Error in it, or
 // Transient for any other error, since the world may mend itself.
 func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
 	return Transient

@@ -47,7 +47,7 @@ var keyOrder = []string{"organization", "project", "agent", "environment"}
 // naming each binding.
 func (s *Store) clients(ctx context.Context, f Filter, bindings int) (map[key][]Client, error) {
 	if bindings == 0 {
-		return nil, nil
+		return map[key][]Client{}, nil
 	}
 	f.Status = ""
 	var rows []clientRow

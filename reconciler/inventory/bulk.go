@@ -96,7 +96,7 @@ func (s *Store) bulk(ctx context.Context, tx bun.Tx, b *bulk, rows [][]any) erro
 	if !s.sqlite() {
 		return b.together(ctx, tx, rows)
 	}
-	stmt := tx.Tx.StmtContext(ctx, s.prepared[b])
+	stmt := tx.StmtContext(ctx, s.prepared[b]) //nolint:sqlclosecheck // the end of the transaction closes it
 	for _, args := range rows {
 		if _, err := stmt.ExecContext(ctx, args...); err != nil {
 			return err

@@ -29,8 +29,7 @@ func (s *Store) fault(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		out := *known
 		if out.Target == "" {
 			out.Target, out.Op, out.Resource = "inventory", op, s.source.shown

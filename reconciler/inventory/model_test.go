@@ -48,7 +48,7 @@ func TestModel(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			m.clear(t, s)
 			rt.Repeat(map[string]func(*rapid.T){
-				"begin":  func(rt *rapid.T) { m.runs = append(m.runs, begin(t, s)) },
+				"begin":  func(*rapid.T) { m.runs = append(m.runs, begin(t, s)) },
 				"intend": func(rt *rapid.T) { m.intend(rt, t, s) },
 				"settle": func(rt *rapid.T) { m.settle(rt, t, s) },
 				"":       func(rt *rapid.T) { m.check(rt, t, s) },

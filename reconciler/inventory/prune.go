@@ -114,11 +114,9 @@ func (s *Store) shrink(ctx context.Context) error {
 	if err != nil {
 		return s.fault("shrink", err)
 	}
+	defer rows.Close()
 	for rows.Next() {
 		// Each page given back is one row.
 	}
-	if err := rows.Err(); err != nil {
-		return s.fault("shrink", err)
-	}
-	return s.fault("shrink", rows.Close())
+	return s.fault("shrink", rows.Err())
 }

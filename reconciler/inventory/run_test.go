@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -168,8 +169,8 @@ func TestEvents(t *testing.T) {
 			{At: at.Add(-time.Hour), Actor: "gatewright", Action: "start", Binding: resource.Binding{Environment: "production"}},
 			{At: at.Add(-2 * time.Hour), Actor: "bob", Action: "start"},
 		}
-		for i := len(want) - 1; i >= 0; i-- {
-			if err := s.Event(ctx, want[i]); err != nil {
+		for _, w := range slices.Backward(want) {
+			if err := s.Event(ctx, w); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -142,7 +142,7 @@ func TestDatabaseLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // in memory
+	defer store.Close()
 	s.engine.Store, s.store = store, store
 	before := s.world.Count()
 	s.push(agent("booking", schema.SchemeOAuth2))

@@ -266,7 +266,12 @@ func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (
 		return "", nil
 	}
 	descends, err := e.Source.IsAncestor(ctx, last, st.Revision.Hash)
-	if err != nil || !descends {
+	if err != nil {
+		// Whatever is wrong with it, nothing is pruned on its word.
+		return fmt.Sprintf("it is not known whether revision %s descends from %s, which was applied last: %v",
+			short(st.Revision.Hash), short(last), err), nil
+	}
+	if !descends {
 		return fmt.Sprintf("revision %s does not descend from %s, which was applied last; if that is meant, repeat with --allow-mass-change",
 			short(st.Revision.Hash), short(last)), nil
 	}

@@ -217,9 +217,8 @@ func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err erro
 	before := row.Status
 	row.Class, row.Reason, row.Message, row.Hint = "", "", "", ""
 	if err != nil {
-		var f *fault.Error
 		row.Class, row.Message, row.Hint = fault.ClassOf(err), err.Error(), fault.HintOf(err)
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			row.Reason = f.Reason
 		}
 	}

@@ -81,7 +81,7 @@ func TestManyRolloutsAreListedSeldom(t *testing.T) {
 func TestLate(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	after := func(d time.Duration) time.Time { return start.Add(d) }
+	after := start.Add
 	const limit = time.Minute
 	tests := map[string]struct {
 		reason       string

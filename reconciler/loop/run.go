@@ -172,7 +172,7 @@ func (d *daemon) refresh(ctx context.Context) (Scope, error) {
 	last := d.state
 	d.mu.Unlock()
 	if last != nil && last.Revision.Hash == snap.Revision.Hash {
-		return nil, nil
+		return Scope{}, nil
 	}
 	st, err := d.Load(ctx, snap)
 	if err != nil {

@@ -68,7 +68,7 @@ func newScene(t *testing.T, options loop.Options) *scene {
 	s.world.Things[km] = &memory.Thing{State: resource.State{KeyManager: &resource.KeyManager{Name: km.Name, Issuer: s.issuer}}}
 	client := &http.Client{Timeout: 5 * time.Second}
 	s.engine = loop.New(loop.Engine{
-		Source: s, Loader: s, Store: store, Options: options, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Source: s, Loader: s, Store: store, Options: options, Log: slog.New(slog.DiscardHandler),
 		Environments: []*loop.Environment{{
 			Environment: desired.Environment{
 				Name: "production", Production: true, Issuer: s.issuer, TokenEndpoint: s.issuer, CredentialPrefix: "secret/agents",

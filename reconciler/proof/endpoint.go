@@ -107,15 +107,14 @@ func (p *Prover) send(ctx context.Context, method, target string, e resource.End
 	if err != nil {
 		return 0, endpointFault(target, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // the answer's status is all that counts
+	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	return resp.StatusCode, nil
 }
 
 // endpointFault says that target gave no answer.
 func endpointFault(target string, err error) error {
-	var link *url.Error
-	if errors.As(err, &link) {
+	if link, ok := errors.AsType[*url.Error](err); ok {
 		err = link.Err
 	}
 	return &fault.Error{

@@ -117,7 +117,7 @@ func (w *watch) next() time.Duration {
 	if w.notifier != nil && (w.notifier.blind || w.seen.broken) {
 		poll = min(poll, whileBlind)
 	}
-	return poll - poll/10 + rand.N(poll/5+1) //nolint:gosec // jitter is no secret
+	return poll - poll/10 + rand.N(poll/5+1)
 }
 
 func (w *watch) look(ctx context.Context) {

@@ -53,8 +53,7 @@ var unseemly = regexp.MustCompile(`\x1b|goroutine \d+|panic:|%![a-z(]|runtime er
 func exits(ts *testscript.TestScript, w *world, args []string) {
 	code, got := number(ts, args[0]), 0
 	err := ts.Exec(args[1], args[2:]...)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		got = exit.ExitCode()
 	} else {
 		ts.Check(err)
@@ -92,7 +91,7 @@ func stack(ts *testscript.TestScript, w *world, args []string) {
 	}
 }
 
-func commit(ts *testscript.TestScript, w *world, args []string) {
+func commit(ts *testscript.TestScript, _ *world, args []string) {
 	const dir = "specs"
 	if _, err := os.Stat(ts.MkAbs(dir + "/.git")); err != nil {
 		ts.Check(ts.Exec("git", "init", "--quiet", "--initial-branch=main", dir))

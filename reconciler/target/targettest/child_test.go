@@ -15,7 +15,7 @@ func flawFromEnvironment() string { return os.Getenv(flawVariable) }
 // test cannot expect its own failure.
 func runFlawed(t *testing.T, flaw string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFlawed$") //nolint:gosec // this test binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFlawed$")
 	cmd.Env = append(os.Environ(), flawVariable+"="+flaw)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

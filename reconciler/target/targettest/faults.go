@@ -30,6 +30,7 @@ func transitions() []transition {
 // step tells the truth about it (done, or an error whose class allows looking
 // again), and a few further passes end in the state that was asked for.
 func faults(t *testing.T, h Harness) {
+	t.Helper()
 	for _, tr := range transitions() {
 		t.Run(tr.name, func(t *testing.T) {
 			h.parallel(t)

@@ -150,6 +150,7 @@ func Run(t *testing.T, h Harness) {
 }
 
 func (h Harness) parallel(t *testing.T) {
+	t.Helper()
 	if !h.Serial {
 		t.Parallel()
 	}

@@ -158,8 +158,7 @@ func (w *world) note(err error) {
 	if err == nil {
 		return
 	}
-	var e *fault.Error
-	if !errors.As(err, &e) {
+	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		w.Errorf("an error that is no *fault.Error: %v", err)
 	}
 	w.seen = append(w.seen, fmt.Sprintf("%v %+v %#v %s", err, err, err, fault.HintOf(err)))

@@ -29,7 +29,7 @@ var sink [][]byte
 func misbehave(request []byte) ([]byte, error) {
 	switch string(request) {
 	case "cpu":
-		for {
+		for { //nolint:staticcheck // it is to spin
 		}
 	case "memory":
 		for {
@@ -54,7 +54,7 @@ func misbehave(request []byte) ([]byte, error) {
 }
 
 // recurse never ends.
-func recurse(n int) int { return recurse(n+1) + 1 }
+func recurse(n int) int { return recurse(n+1) + 1 } //nolint:staticcheck // it is to have no end
 
 // testLimits are caps that a test can wait for.
 var testLimits = Limits{CPU: 20 * time.Second, Wall: 20 * time.Second, Memory: 128 << 20, Output: 64 << 10}

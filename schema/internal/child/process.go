@@ -60,7 +60,7 @@ func (p *Process) spawn(argv []string) error {
 		return errors.Join(err, childIn.Close(), in.Close())
 	}
 	p.in, p.out = in, out
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // our own binary
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
 	cmd.Dir = "/"
 	cmd.Env = []string{EnvMarker + "=1", "GOMAXPROCS=2", "GOTRACEBACK=single"}
@@ -132,14 +132,14 @@ func (p *Process) Call(ctx context.Context, request []byte) ([]byte, error) {
 	kind, payload, err := readFrame(p.out, p.limits.Output)
 	if cause := guard(); cause != nil {
 		p.Close()
-		<-sent
+		<-sent //nolint:errcheck // it failed, too, or is of no use
 		return nil, cause
 	}
 	if err == nil && kind == frameReply {
 		return payload, <-sent
 	}
 	p.Close()
-	<-sent
+	<-sent //nolint:errcheck // it failed, too, or is of no use
 	return nil, p.verdict(kind, payload, err)
 }
 

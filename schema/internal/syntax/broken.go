@@ -124,10 +124,10 @@ func isLabel(t token.Token) bool { return t == token.IDENT || t == token.STRING 
 // labelOf returns the name of a label that is spelt out and no definition or
 // hidden field.
 func labelOf(t token.Token, lit string) (string, bool) {
-	switch {
-	case t == token.IDENT:
+	switch t {
+	case token.IDENT:
 		return lit, !strings.HasPrefix(lit, "_") && !strings.HasPrefix(lit, "#")
-	case t == token.STRING:
+	case token.STRING:
 		s, err := strconv.Unquote(lit)
 		return s, err == nil
 	}

@@ -24,7 +24,7 @@ func undisturbed(ctx context.Context, w *world) error {
 // killed starts the daemon again and again and kills each at a random moment,
 // as a power cut would, and lets the last one finish.
 func killed(ctx context.Context, w *world) error {
-	random := rand.New(rand.NewPCG(w.seed, 0)) //nolint:gosec // moments, not secrets
+	random := rand.New(rand.NewPCG(w.seed, 0))
 	log := filepath.Join(w.dir, "daemon.log")
 	within := 0
 	for i := range w.kills {

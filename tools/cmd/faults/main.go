@@ -26,7 +26,7 @@ func main() {
 	flag.IntVar(&o.agents, "n", 1000, "how many agents converge")
 	flag.IntVar(&o.kills, "kills", 50, "how often the daemon is killed meanwhile")
 	flag.DurationVar(&o.life, "life", 3*time.Second, "how long a daemon lives at most before it is killed")
-	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from") //nolint:gosec // moments, not secrets
+	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "faults: error: %v\n", err)

@@ -82,7 +82,7 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 	}
 	progress := view.StartProgress(a.Err, "converging")
 	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
-		progress.Set("converging: %d of %d bindings, %d on their way to the gateway", at.Done, at.Total, at.Waiting)
+		progress.Setf("converging: %d of %d bindings, %d on their way to the gateway", at.Done, at.Total, at.Waiting)
 	})
 	progress.Stop()
 	if err != nil {
@@ -181,12 +181,14 @@ func bindingName(b resource.Binding) string {
 
 // reviewed refuses p unless it does what the plan in file does.
 func reviewed(file string, p plan.Plan) error {
-	data, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return usage("--plan: %w", err)
 	}
-	var doc struct{ Steps *[]effect }
-	if err := json.Unmarshal(data, &doc); err != nil || doc.Steps == nil {
+	var doc struct {
+		Steps *[]effect `json:"steps"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil || doc.Steps == nil { //nolint:musttag // as plan.Step has them
 		return usage("--plan: %s is not a plan written by `gatewright diff -o json`", file)
 	}
 	was := slices.DeleteFunc(*doc.Steps, func(e effect) bool { return !e.Action.Effectful() })

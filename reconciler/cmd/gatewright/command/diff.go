@@ -57,12 +57,12 @@ func (a *App) plan(ctx context.Context, w *wired, args []string) (*loop.Planned,
 	if err != nil {
 		return nil, err
 	}
-	progress.Set("evaluating %d files", len(snap.Tree))
+	progress.Setf("evaluating %d files", len(snap.Tree))
 	st, err := w.load(ctx, snap)
 	if err != nil {
 		return nil, err
 	}
-	progress.Set("observing what stands for %d bindings", len(st.Set.Bindings))
+	progress.Setf("observing what stands for %d bindings", len(st.Set.Bindings))
 	return w.engine.Plan(ctx, st, nil)
 }
 

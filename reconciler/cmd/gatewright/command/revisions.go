@@ -14,10 +14,7 @@ import (
 // diffRevisions shows what the step from one revision to another would do to a
 // world that stands as the first one says. No target is reached.
 func (a *App) diffRevisions(ctx context.Context, cfg *config.Config, from, to string) error {
-	w, err := a.wireSpecs(cfg)
-	if err != nil {
-		return err
-	}
+	w := a.wireSpecs(cfg)
 	defer w.close(a)
 	var states [2]loop.State
 	for i, revision := range []string{from, to} {

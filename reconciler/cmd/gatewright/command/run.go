@@ -85,15 +85,12 @@ func (a *App) serve(ctx context.Context, w *wired) error {
 	}
 	defer end()
 	for ctx.Err() == nil {
-		lease, err := a.awaitLease(ctx, w)
-		if err != nil {
-			return err
-		}
+		lease := a.awaitLease(ctx, w)
 		if lease == nil {
 			break
 		}
 		a.log.Info("converging", "repository", w.sourceName(nil), "environments", len(w.engine.Environments), "interval", w.engine.Options.Interval.String())
-		err = w.engine.Run(lease.Context())
+		err := w.engine.Run(lease.Context())
 		if ctx.Err() == nil {
 			a.log.Warn("stopped converging", "reason", err)
 		}
@@ -110,16 +107,16 @@ const leaseRetry = 2 * time.Second
 
 // awaitLease waits until this process is the writer; nil means that ctx ended
 // before.
-func (a *App) awaitLease(ctx context.Context, w *wired) (*inventory.Lease, error) {
+func (a *App) awaitLease(ctx context.Context, w *wired) *inventory.Lease {
 	told := ""
 	for {
 		lease, err := w.lease(ctx)
 		var held *inventory.HeldError
 		switch {
 		case err == nil:
-			return lease, nil
+			return lease
 		case ctx.Err() != nil:
-			return nil, nil //nolint:nilnil // neither is a result: the daemon was stopped
+			return nil
 		case errors.As(err, &held):
 			if held.Holder != told {
 				a.log.Info("waiting: another process is the writer", "holder", held.Holder, "until", held.Until)
@@ -131,7 +128,7 @@ func (a *App) awaitLease(ctx context.Context, w *wired) (*inventory.Lease, error
 		select {
 		case <-time.After(leaseRetry):
 		case <-ctx.Done():
-			return nil, nil //nolint:nilnil // as above
+			return nil
 		}
 	}
 }

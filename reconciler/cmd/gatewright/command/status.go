@@ -34,7 +34,7 @@ func (a *App) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer store.Close() //nolint:errcheck // it was only read
+			defer store.Close()
 			rows, err := store.Bindings(cmd.Context(), filter)
 			if err != nil {
 				return err
@@ -118,7 +118,7 @@ func (a *App) history() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer store.Close() //nolint:errcheck // it was only read
+			defer store.Close()
 			var out view.History
 			if run != 0 || len(args) == 1 {
 				out.Steps, err = store.Steps(cmd.Context(), steps)

@@ -26,10 +26,7 @@ func (a *App) validate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, err := a.wireSpecs(cfg)
-			if err != nil {
-				return err
-			}
+			w := a.wireSpecs(cfg)
 			defer w.close(a)
 			snap, err := w.snapshot(cmd.Context(), args)
 			if err != nil {

@@ -70,7 +70,7 @@ func (a *App) loadConfig(o config.Options) (*config.Config, error) {
 }
 
 // wireSpecs puts together what reads and evaluates specs. cfg may be nil.
-func (a *App) wireSpecs(cfg *config.Config) (*wired, error) {
+func (a *App) wireSpecs(cfg *config.Config) *wired {
 	w := &wired{cfg: cfg}
 	var limits schema.Limits
 	if cfg != nil {
@@ -81,15 +81,12 @@ func (a *App) wireSpecs(cfg *config.Config) (*wired, error) {
 	}
 	w.loader = schema.NewLoader(schema.Options{Limits: limits})
 	w.closers = append(w.closers, w.loader)
-	return w, nil
+	return w
 }
 
 // wire puts everything together.
 func (a *App) wire(ctx context.Context, cfg *config.Config, m mode) (*wired, error) {
-	w, err := a.wireSpecs(cfg)
-	if err != nil {
-		return nil, err
-	}
+	w := a.wireSpecs(cfg)
 	if err := a.complete(ctx, w, m); err != nil {
 		w.close(a)
 		return nil, err
@@ -252,8 +249,7 @@ const leaseTime = 15 * time.Second
 // lease makes this process the one that writes.
 func (w *wired) lease(ctx context.Context) (*inventory.Lease, error) {
 	lease, err := w.store.AcquireLease(ctx, "writer", w.engine.Options.Holder, leaseTime)
-	var held *inventory.HeldError
-	if errors.As(err, &held) {
+	if _, ok := errors.AsType[*inventory.HeldError](err); ok {
 		f := &fault.Error{Class: fault.Waiting, Op: "become the writer", Reason: "LeaseHeld", Err: err}
 		f.Hint = "another gatewright converges with this inventory; stop it, or wait until it has ended"
 		return nil, f

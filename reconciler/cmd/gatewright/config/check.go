@@ -127,7 +127,7 @@ func (c *checker) values(v map[string]any) (map[string]any, error) {
 	whole := definition(ctx).Unify(ctx.BuildExpr(expr))
 	if err := whole.Validate(cue.Concrete(true), cue.Final()); err != nil {
 		c.wrong(v, err)
-		return nil, nil
+		return nil, nil //nolint:nilnil // the diagnostics say it all
 	}
 	if text, err = whole.MarshalJSON(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)

@@ -66,7 +66,7 @@ func resolve(parts []string, known map[string]any) (path []string, near string) 
 		if n.secret {
 			return secretMember(path, parts[i:])
 		}
-		name := ""
+		var name string
 		if n.isMap() {
 			name = memberName(part, known)
 		} else {

@@ -17,7 +17,7 @@ type History struct {
 }
 
 // Text prints a line for each run or step, newest first.
-func (h History) Text(w io.Writer, style Style) error {
+func (h History) Text(w io.Writer, _ Style) error {
 	if len(h.Runs)+len(h.Steps) == 0 {
 		_, err := fmt.Fprintln(w, "nothing is recorded")
 		return err
@@ -54,7 +54,8 @@ func result(r inventory.Run) string {
 	return s
 }
 
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+// stamp is a time for the person at the terminal.
+func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") } //nolint:gosmopolitan // their time
 
 func took(from, to time.Time) string {
 	if to.IsZero() {

@@ -67,8 +67,8 @@ func heading(id resource.ID) string {
 
 // label names a resource within its binding.
 func label(id resource.ID) string {
-	switch {
-	case id.Kind == resource.KindEndpoint:
+	switch id.Kind {
+	case resource.KindEndpoint:
 		return "endpoint"
 	default:
 		return string(id.Kind) + " " + id.Name

@@ -34,8 +34,8 @@ func StartProgress(w io.Writer, text string) *Progress {
 	return p
 }
 
-// Set changes the text.
-func (p *Progress) Set(format string, args ...any) {
+// Setf changes the text.
+func (p *Progress) Setf(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text = fmt.Sprintf(format, args...)
