@@ -92,9 +92,9 @@ type Authentication struct {
 	// Validity is the life of an access token in whole seconds; zero is the
 	// default of the configuration.
 	Validity Seconds `json:"validity,omitempty"`
-	// Test asks for a client for test tokens; nil leaves it to the
-	// environment's default.
-	Test *bool `json:"test,omitempty"`
+	// Test asks for a client for test tokens, or for none; Unsaid leaves it to
+	// the environment's default.
+	Test Choice `json:"test,omitzero"`
 	// Clients is sorted by name.
 	Clients []Client `json:"clients,omitempty"`
 }

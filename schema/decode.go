@@ -157,8 +157,7 @@ func (d *decoder) authentication(v cue.Value) Authentication {
 		a.Validity = d.seconds(f, "validity")
 	}
 	if f, ok := d.field(v, "test"); ok {
-		test := d.flag(f)
-		a.Test = &test
+		a.Test = choiceOf(d.flag(f))
 	}
 	if f, ok := d.field(v, "clients"); ok {
 		d.each(f, func(name string, v cue.Value) { a.Clients = append(a.Clients, d.client(name, v)) })

@@ -21,7 +21,6 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 		t.Fatalf("%d agents\n%s", len(r.Agents), render(r.Diagnostics))
 	}
 	got := r.Agents[0]
-	yes := true
 	want := Agent{
 		Name: "good", Organization: "acme", Project: "travel", Kind: "custom-api",
 		Labels: map[string]string{"team": "blue", "acme.com/tier": "1"},
@@ -34,8 +33,11 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 		Environments: []Environment{
 			{Name: "development", Authentication: Authentication{Scheme: SchemeNone}},
 			{Name: "production", Deletion: DeletionOrphan, Authentication: Authentication{
-				Scheme: SchemeOAuth2, Header: "X-Token", Issuers: []string{"ThunderKeyManager", "Other"}, Validity: 5400, Test: &yes,
+				Scheme: SchemeOAuth2, Header: "X-Token", Issuers: []string{"ThunderKeyManager", "Other"}, Validity: 5400, Test: Yes,
 				Clients: []Client{{Name: "mobile-app"}, {Name: "partner-x", Rotation: &Rotation{Every: 720 * 3600, Overlap: 24 * 3600}}},
+			}},
+			{Name: "qa", Authentication: Authentication{
+				Scheme: SchemeOAuth2, Header: "Authorization", Prefix: "Bearer", ForwardToken: true, Issuers: []string{"ThunderKeyManager"}, Test: No,
 			}},
 			{Name: "staging", Authentication: Authentication{Scheme: SchemeAPIKey}},
 		},

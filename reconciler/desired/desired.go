@@ -139,11 +139,7 @@ func (d *deriver) add(b Binding) {
 // unless it is off, and each named consumer.
 func clientNames(auth schema.Authentication, env Environment) []string {
 	names := []string{resource.ClientOwn}
-	test := !env.Production
-	if auth.Test != nil {
-		test = *auth.Test
-	}
-	if test {
+	if auth.Test.Or(!env.Production) {
 		names = append(names, resource.ClientTest)
 	}
 	for _, c := range auth.Clients {

@@ -1,6 +1,7 @@
 package desired_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,6 @@ func ids(s desired.Set) []string {
 
 func TestFrom(t *testing.T) {
 	t.Parallel()
-	on := true
 	probe := []string{"credential gatewright/probe/probe@production", "client gatewright/probe/probe@production"}
 	km := "key-manager ThunderKeyManager@production"
 	tests := map[string]struct {
@@ -72,7 +72,7 @@ func TestFrom(t *testing.T) {
 			reason: "a spec may ask for a test client anywhere",
 			auth: schema.Authentication{
 				Scheme: schema.SchemeOAuth2, Header: "Authorization", Prefix: "Bearer", Issuers: []string{"ThunderKeyManager"},
-				Test: &on, Clients: []schema.Client{{Name: "mobile"}},
+				Test: schema.Yes, Clients: []schema.Client{{Name: "mobile"}},
 			},
 			want: append([]string{
 				"credential acme/travel/booking@production", "client acme/travel/booking@production",
@@ -96,6 +96,32 @@ func TestFrom(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, ids(set)); diff != "" {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestTestClient(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		reason     string
+		said       schema.Choice
+		production bool
+		want       bool
+	}{
+		"unsaid":                {reason: "there is one by default", want: true},
+		"unsaid, in production": {reason: "there is none by default", production: true},
+		"no":                    {reason: "a spec may do without it", said: schema.No},
+		"yes, in production":    {reason: "a spec may ask for it", said: schema.Yes, production: true, want: true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			auth := oauth2("ThunderKeyManager")
+			auth.Test = tc.said
+			set, _ := desired.From([]schema.Agent{booking("east", auth)}, []desired.Environment{environment("east", tc.production)})
+			if got := slices.Contains(ids(set), "client acme/travel/booking@east test"); got != tc.want {
+				t.Errorf("%s: a test client: got %v, want %v", tc.reason, got, tc.want)
 			}
 		})
 	}
