@@ -25,8 +25,12 @@ func (b *bench) vet(ctx context.Context) error {
 	if err := b.command(ctx, "load and validate, CUE alone", 0, "validate", dir); err != nil {
 		return err
 	}
+	cue, err := filepath.Abs(b.cue)
+	if err != nil {
+		return err
+	}
 	// cue takes the working directory's module.
-	command := exec.CommandContext(ctx, b.cue, "vet", "./...")
+	command := exec.CommandContext(ctx, cue, "vet", "./...")
 	command.Dir = dir
 	r, err := stack.RunCommand(command)
 	if err != nil {
