@@ -57,6 +57,9 @@ type Config struct {
 	// means 4. Each costs the server a tenth of a second of CPU, and it stops
 	// answering after ten seconds.
 	Creates int
+	// Slots are those of others who cost the server hashes; nil means Creates
+	// of its own.
+	Slots *Slots
 	// Reads is how many observations may be under way at once; zero means 16.
 	Reads int
 	// Patience is for how long a lost answer to an effect is looked for; zero
@@ -65,6 +68,9 @@ type Config struct {
 
 	Logger *slog.Logger
 }
+
+// defaultCreates is how many secrets a server takes at once.
+const defaultCreates = 4
 
 // installationName is what a mark can hold.
 var installationName = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
@@ -85,7 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	c.OrganizationUnit = cmp.Or(c.OrganizationUnit, DefaultOrganizationUnit)
-	c.Creates = cmp.Or(c.Creates, 4)
+	c.Creates = cmp.Or(c.Creates, defaultCreates)
 	c.Reads = cmp.Or(c.Reads, 16)
 	c.Patience = cmp.Or(c.Patience, time.Second)
 	if c.Logger == nil {
@@ -93,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.HTTP == nil {
 		c.HTTP = newHTTPClient(c)
+	}
+	if c.Slots == nil {
+		c.Slots = NewSlots(c.Creates)
 	}
 	return c, nil
 }

@@ -138,10 +138,10 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // slot waits for one of the places of calls that hash a secret.
 func (e *effect) slot(ctx context.Context) (release func(), err error) {
-	if err := e.creates.Acquire(ctx, 1); err != nil {
+	if release, err = e.c.Slots.Take(ctx); err != nil {
 		return nil, unreachable(ctx, err)
 	}
-	return func() { e.creates.Release(1) }, nil
+	return release, nil
 }
 
 // conflict is the fault of a resource that belongs to somebody else.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -21,7 +19,6 @@ type Target struct {
 	c         Config
 	api       *client
 	endpoints *endpoints
-	creates   *semaphore.Weighted
 }
 
 var _ target.Target = (*Target)(nil)
@@ -34,7 +31,7 @@ func New(c Config) (*Target, error) {
 	}
 	e := newEndpoints(c)
 	return &Target{
-		c: c, endpoints: e, creates: semaphore.NewWeighted(int64(c.Creates)),
+		c: c, endpoints: e,
 		api: &client{base: c.BaseURL, http: c.HTTP, tokens: newTokens(c, e)},
 	}, nil
 }

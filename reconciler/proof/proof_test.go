@@ -1,11 +1,14 @@
 package proof_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +101,59 @@ func TestCredential(t *testing.T) {
 				t.Errorf("the secret or the answer shows: %s", all)
 			}
 		})
+	}
+}
+
+// TestSlot: proofs ask for no more tokens at once than there are places.
+func TestSlot(t *testing.T) {
+	t.Parallel()
+	const places, requests = 2, 8
+	slots := make(chan struct{}, places)
+	p := prover(nil)
+	p.Slot = func(ctx context.Context) (func(), error) {
+		select {
+		case slots <- struct{}{}:
+			return func() { <-slots }, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	good := token(t, "i", "urn:a")
+	// Each request is answered when as many as there are places have come.
+	var arrived sync.WaitGroup
+	arrived.Add(places)
+	var count, under, most atomic.Int32
+	c := resource.Credential{ClientID: "acme", ClientSecret: resource.NewSecret(canary), TokenEndpoint: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		now := under.Add(1)
+		defer under.Add(-1)
+		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+		}
+		if count.Add(1) <= places {
+			arrived.Done()
+		}
+		arrived.Wait()
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": good, "token_type": "Bearer"})
+	})}
+	var all sync.WaitGroup
+	for range requests {
+		all.Go(func() {
+			if _, err := p.Token(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := most.Load(); got != places {
+		t.Errorf("%d requests at once, want %d", got, places)
+	}
+	for range places {
+		slots <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Token(ctx, c); fault.ClassOf(err) != fault.Transient {
+		t.Errorf("without a place: got %v, want a transient fault", err)
 	}
 }
 

@@ -25,6 +25,10 @@ type Prover struct {
 	// TokenEndpoint is where to ask for tokens. Empty means where the
 	// credential says, which is where consumers ask.
 	TokenEndpoint string
+	// Slot waits for a place among the token requests that the identity provider
+	// takes at once, each of which costs it a hash; nil means that there are
+	// enough.
+	Slot func(ctx context.Context) (release func(), err error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -48,6 +52,13 @@ func (p *Prover) Token(ctx context.Context, c resource.Credential) (Token, error
 	endpoint := p.TokenEndpoint
 	if endpoint == "" {
 		endpoint = c.TokenEndpoint
+	}
+	if p.Slot != nil {
+		release, err := p.Slot(ctx)
+		if err != nil {
+			return Token{}, tokenError(c, &url.Error{Op: "wait for", URL: endpoint, Err: err})
+		}
+		defer release()
 	}
 	cfg := clientcredentials.Config{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),

@@ -83,7 +83,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 	if err != nil {
 		return nil, fmt.Errorf("thunder: %w", err)
 	}
-	clients, err := a.thunder(w.cfg, c, identity)
+	clients, err := a.thunder(w, c, identity)
 	if err != nil {
 		return nil, fmt.Errorf("thunder: %w", err)
 	}
@@ -114,7 +114,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 		Watched: []target.Watcher{endpoints},
 		Prover: &proof.Prover{
 			Identity: identity, Gateway: &http.Client{Timeout: 10 * time.Second},
-			TokenEndpoint: dialled(c.Thunder.URL, at.TokenEndpoint),
+			TokenEndpoint: dialled(c.Thunder.URL, at.TokenEndpoint), Slot: w.slots(c.Thunder).Take,
 		},
 	}, nil
 }
@@ -155,16 +155,28 @@ func learn(ctx context.Context, w *wired, name string, t *thunder.Target, m mode
 	return at, nil
 }
 
-func (a *App) thunder(cfg *config.Config, c config.Environment, identity *http.Client) (*thunder.Target, error) {
+// slots are the places at a Thunder, one set for all environments that share it.
+func (w *wired) slots(c config.Thunder) *thunder.Slots {
+	at := strings.TrimRight(c.URL, "/")
+	if w.places[at] == nil {
+		if w.places == nil {
+			w.places = map[string]*thunder.Slots{}
+		}
+		w.places[at] = thunder.NewSlots(c.Creates)
+	}
+	return w.places[at]
+}
+
+func (a *App) thunder(w *wired, c config.Environment, identity *http.Client) (*thunder.Target, error) {
 	secret, err := c.Thunder.ClientSecret.Resolve()
 	if err != nil {
 		return nil, fmt.Errorf("client secret: %w", err)
 	}
 	return thunder.New(thunder.Config{
 		BaseURL: c.Thunder.URL, ClientID: c.Thunder.ClientID, ClientSecret: secret, Resource: c.Thunder.Resource,
-		OrganizationUnit: c.Thunder.OrganizationUnit, Installation: cfg.Installation,
+		OrganizationUnit: c.Thunder.OrganizationUnit, Installation: w.cfg.Installation,
 		Issuer: c.Thunder.Issuer, TokenEndpoint: c.Thunder.TokenEndpoint, JWKSURI: c.Thunder.JWKS,
-		HTTP: identity, Creates: c.Thunder.Creates, Reads: c.Thunder.Reads, Logger: a.log,
+		HTTP: identity, Slots: w.slots(c.Thunder), Reads: c.Thunder.Reads, Logger: a.log,
 	})
 }
 

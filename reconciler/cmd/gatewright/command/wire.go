@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatewright/gatewright/adapters/thunder"
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
@@ -43,6 +44,8 @@ type wired struct {
 	store   *inventory.Store
 	engine  *loop.Engine
 	closers []io.Closer
+	// places are the slots of each Thunder, by its address.
+	places map[string]*thunder.Slots
 }
 
 // close ends everything, the last part first.
