@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -34,9 +35,7 @@ func TestDriftAtEachTarget(t *testing.T) {
 	s.run(0, "diff")
 	former := s.token(1)
 
-	s.openByHand(0)
-	s.overwriteSecret(1, "a-strangers-secret")
-	s.deleteApplication(2)
+	s.meddle("a-strangers-secret")
 
 	r := s.run(2, "diff", "-o", "json")
 	var plan struct {
@@ -82,6 +81,23 @@ func TestDriftAtEachTarget(t *testing.T) {
 	}
 }
 
+// meddle opens the first agent's endpoint, overwrites the second one's secret
+// and deletes the third one's application.
+func (s *scene) meddle(secret string) {
+	s.Helper()
+	by := s.stack.Hand()
+	org, name := agent(0)
+	err := by.Open(s.Context(), org, name, "production")
+	org, name = agent(1)
+	err = errors.Join(err, by.Overwrite(s.Context(), "secret/agents/"+org+"/travel/"+name+"/production/own", secret))
+	org, name = agent(2)
+	b := resource.Binding{Organization: org, Project: "travel", Agent: name, Environment: "production"}
+	found, removed := by.RemoveApplication(s.Context(), resource.ApplicationID(b.ClientID(resource.ClientOwn)))
+	if err := errors.Join(err, removed); err != nil || !found {
+		s.Fatalf("found %v, %v", found, err)
+	}
+}
+
 // savePlan writes what diff says into a file, as a reviewer would.
 func (s *scene) savePlan(name string, code int) string {
 	s.Helper()
@@ -90,17 +106,6 @@ func (s *scene) savePlan(name string, code int) string {
 		s.Fatal(err)
 	}
 	return path
-}
-
-// deleteApplication deletes an agent's application at the identity provider.
-func (s *scene) deleteApplication(n int) {
-	s.Helper()
-	org, name := agent(n)
-	b := resource.Binding{Organization: org, Project: "travel", Agent: name, Environment: "production"}
-	found, err := s.stack.RemoveApplication(s.Context(), resource.ApplicationID(b.ClientID(resource.ClientOwn)))
-	if err != nil || !found {
-		s.Fatalf("found %v, %v", found, err)
-	}
 }
 
 // eventually waits for a condition, for as long as a slow machine may need.

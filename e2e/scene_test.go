@@ -4,19 +4,12 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatewright/gatewright/fixtures/openchoreo"
 	"github.com/gatewright/gatewright/fixtures/stack"
@@ -126,7 +119,7 @@ func (s *scene) run(code int, args ...string) stack.Result {
 func (s *scene) call(n int, token string) int {
 	s.Helper()
 	org, name := agent(n)
-	status, err := s.stack.Call(s.Context(), org, name, token)
+	status, err := s.stack.Hand().Call(s.Context(), org, name, "production", token)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -138,43 +131,4 @@ func (s *scene) token(n int) string {
 	s.Helper()
 	org, name := agent(n)
 	return strings.TrimSpace(s.run(0, "token", org+"/travel/"+name+"@production").Stdout)
-}
-
-// overwriteSecret puts another secret in the place of an agent's own.
-func (s *scene) overwriteSecret(n int, secret string) {
-	s.Helper()
-	org, name := agent(n)
-	path := "secret/data/agents/" + org + "/travel/" + name + "/production/own"
-	answer, err := s.stack.Bao(s.Context(), http.MethodGet, path, nil)
-	if err != nil {
-		s.Fatal(err)
-	}
-	var stored struct {
-		Data struct {
-			Data map[string]any `json:"data"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(answer, &stored); err != nil {
-		s.Fatal(err)
-	}
-	stored.Data.Data["client_secret"] = secret
-	if _, err := s.stack.Bao(s.Context(), http.MethodPost, path, stored.Data); err != nil {
-		s.Fatal(err)
-	}
-}
-
-// openByHand takes the policies off an agent as a person with kubectl would.
-func (s *scene) openByHand(n int) {
-	s.Helper()
-	org, name := agent(n)
-	client, err := dynamic.NewForConfig(s.stack.Cluster.Config())
-	if err != nil {
-		s.Fatal(err)
-	}
-	patch := fmt.Sprintf(`{"spec":{"traitEnvironmentConfigs":{"%s-api-configuration":{"policies":[]}}}}`, name)
-	_, err = client.Resource(openchoreo.ReleaseBindings).Namespace(org).Patch(s.Context(), name+"-production",
-		types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-edit"})
-	if err != nil {
-		s.Fatal(err)
-	}
 }

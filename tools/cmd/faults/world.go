@@ -131,12 +131,13 @@ const callsAtOnce = 16
 
 // try calls every agent without a token, with its own, and with another's.
 func (w *world) try(ctx context.Context) error {
+	by := w.stack.Hand()
 	tokens := make([]string, len(w.agents))
 	var group errgroup.Group
 	group.SetLimit(callsAtOnce)
 	for i, a := range w.agents {
 		group.Go(func() (err error) {
-			tokens[i], err = w.stack.Token(ctx, "agents/"+a.Identity()+"/"+a.Environment+"/own")
+			tokens[i], err = by.Token(ctx, "secret/agents/"+a.Identity()+"/"+a.Environment+"/own")
 			return err
 		})
 	}
@@ -147,7 +148,7 @@ func (w *world) try(ctx context.Context) error {
 	for i, a := range w.agents {
 		group.Go(func() (err error) {
 			for n, token := range []string{"", tokens[i], tokens[(i+1)%len(tokens)]} {
-				if answers[i][n], err = w.stack.Call(ctx, a.Organization, a.Name, token); err != nil {
+				if answers[i][n], err = by.Call(ctx, a.Organization, a.Name, a.Environment, token); err != nil {
 					return err
 				}
 			}
