@@ -48,6 +48,8 @@ import (
 //	changed deletes=N              something was changed, and N things deleted
 //	git-server [password]          serve specs/ over https, to everybody or to
 //	                               nobody. Sets GIT and writes git-ca.pem
+//	healthz STATUS                 answer at /healthz as a daemon. Sets HEALTH, an
+//	                               address, and HEALTH_PORT
 //	database newer|read-only|lock  give gatewright.db a later version, a format
 //	                               that cannot be written, or to somebody else
 //	dotdot                         commit a tree that holds a directory ".."
