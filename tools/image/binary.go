@@ -87,7 +87,19 @@ func cached(ctx context.Context, pkg, version string) (string, error) {
 	return keep(dir, out)
 }
 
-// compile builds pkg into the file out.
+// Compile builds a package as Stamped does, into a file of the caller's and not
+// into the cache.
+func Compile(ctx context.Context, pkg, version, out string) error {
+	root, err := checkout()
+	if err == nil {
+		err = compile(ctx, root, pkg, version, out)
+	}
+	if err != nil {
+		return fmt.Errorf("build %s: %w", pkg, err)
+	}
+	return nil
+}
+
 func compile(ctx context.Context, root, pkg, version, out string) error {
 	ldflags := "-s -w"
 	if version != "" {
@@ -136,7 +148,7 @@ func keep(dir, program string) (string, error) {
 	}
 	sum := sha256.Sum256(content)
 	kept := filepath.Join(dir, hex.EncodeToString(sum[:8]), filepath.Base(program))
-	if info, err := os.Stat(kept); err == nil && info.Size() == int64(len(content)) {
+	if info, err := os.Stat(kept); err == nil && info.Size() == int64(len(content)) { //nolint:gosec // the cache is the user's own
 		now := time.Now()
 		return kept, os.Chtimes(filepath.Dir(kept), now, now) // tells prune that it is in use
 	}
@@ -150,10 +162,10 @@ func keep(dir, program string) (string, error) {
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Chmod(0o755), tmp.Close())
 	if err == nil {
-		err = os.Rename(tmp.Name(), kept)
+		err = os.Rename(tmp.Name(), kept) //nolint:gosec // the cache is the user's own
 	}
 	if err != nil {
-		return "", errors.Join(err, os.Remove(tmp.Name()))
+		return "", errors.Join(err, os.Remove(tmp.Name())) //nolint:gosec // the cache is the user's own
 	}
 	return kept, nil
 }
