@@ -4,6 +4,7 @@ import (
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/proof"
 )
 
 // reasonDrift is the reason of a binding whose drift is only reported.
@@ -22,7 +23,7 @@ func (e *Engine) report(p *Planned) {
 		if wanted == nil || row.DesiredHash != wanted.Hash {
 			continue
 		}
-		if row.Status == inventory.Converged || row.Reason == reasonDrift {
+		if row.Status == inventory.Converged || row.Reason == reasonDrift || row.Reason == proof.InvalidClient {
 			p.Steps[i].Action, p.Steps[i].Class, p.Steps[i].Drift = plan.Skip, fault.Stalled, true
 			p.Steps[i].Reason = "drift, which is only reported: " + s.Reason
 			p.Steps[i].Hint = "mend it by hand, or set drift: repair for the environment"

@@ -65,6 +65,10 @@ type Options struct {
 	// Lag is how long a gateway may go on answering by its former policy after
 	// it reports a change as programmed.
 	Lag time.Duration
+	// Reprove is how long the proof of an endpoint counts, at most: what does
+	// not show when it is looked at, such as a client's secret that somebody
+	// changed, shows when it is tried.
+	Reprove time.Duration
 	// Limits bound what one plan may take away.
 	Limits plan.Limits
 	// AllowMassChange lifts Limits, and lets a plan prune for a revision that
@@ -100,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Lag == 0 {
 		o.Lag = 15 * time.Second
+	}
+	if o.Reprove == 0 {
+		o.Reprove = time.Hour
 	}
 	if o.Limits == (plan.Limits{}) {
 		o.Limits = plan.Limits{Percent: 30, From: 10}

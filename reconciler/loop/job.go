@@ -2,7 +2,10 @@ package loop
 
 import (
 	"context"
+	"hash/fnv"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/apply"
 	"github.com/gatewright/gatewright/reconciler/desired"
@@ -57,7 +60,7 @@ func (e *Engine) jobs(p *Planned) []*job {
 
 // unproved reports that the endpoint of j is to be proved without being
 // changed: a crash or a slow rollout may have come between the change and its
-// proof.
+// proof, or the proof may be old.
 func (e *Engine) unproved(p *Planned, j *job) bool {
 	if j.wanted == nil || desired.IsProbe(j.binding) {
 		return false
@@ -67,10 +70,20 @@ func (e *Engine) unproved(p *Planned, j *job) bool {
 			continue
 		}
 		row, ok := p.Recorded[j.binding]
-		proved := ok && row.LastProof != nil && row.LastProof.OK && row.DesiredHash == j.wanted.Hash
+		proved := ok && row.LastProof != nil && row.LastProof.OK && row.DesiredHash == j.wanted.Hash &&
+			e.Options.Now().Sub(row.LastProof.At) < e.counts(j.binding)
 		return s.Action == plan.Keep && s.Class != fault.Stalled && !proved
 	}
 	return false
+}
+
+// counts is how long a proof of b counts: between half of the limit and the
+// whole of it, for each binding another time, so that not all come due at once.
+func (e *Engine) counts(b resource.Binding) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(b.String())) // it never fails
+	half := e.Options.Reprove / 2
+	return half + time.Duration(float64(half)*float64(h.Sum32())/math.MaxUint32)
 }
 
 // carryOut does the steps of j.

@@ -77,6 +77,7 @@ func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, err
 	}
 	gone := e.gone(p, st.wanted)
 	p.Observed = e.observe(ctx, set, gone)
+	distrust(p)
 	blocked, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,9 @@ type scene struct {
 	unborn   error
 	descends bool
 	pushes   chan struct{}
+	// changed has the versions of clients whose secret is another than their
+	// mark says, until they are written again.
+	changed map[resource.ID]int
 }
 
 var key = []byte(strings.Repeat("k", 32))
@@ -85,8 +88,9 @@ func (s *scene) token(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	b, name, err := resource.ParseClientID(id)
 	if err == nil {
-		t := s.world.Look(resource.ID{Kind: resource.KindClient, Binding: b, Name: name})
-		if t != nil && t.State.Client.SecretDigest == resource.NewSecret(secret).Digest(id) {
+		of := resource.ID{Kind: resource.KindClient, Binding: b, Name: name}
+		t := s.world.Look(of)
+		if t != nil && !s.hasChanged(of, t.Version) && t.State.Client.SecretDigest == resource.NewSecret(secret).Digest(id) {
 			tok, _ := jwt.NewBuilder().Issuer(s.issuer).Audience([]string{t.State.Client.Audience}).
 				Expiration(time.Now().Add(5 * time.Minute)).Build()
 			signed, _ := jwt.Sign(tok, jwt.WithKey(jwa.HS256(), key))
@@ -95,8 +99,24 @@ func (s *scene) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnauthorized)
 	_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+}
+
+// changeSecret changes the secret of a client and leaves its mark.
+func (s *scene) changeSecret(id resource.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = map[resource.ID]int{id: s.world.Look(id).Version}
+}
+
+// hasChanged reports that the secret of a client is not the one of its mark.
+func (s *scene) hasChanged(id resource.ID, version int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.changed[id]
+	return ok && v == version
 }
 
 // call answers as a gateway does.

@@ -94,6 +94,10 @@ func readToken(access string) (Token, error) {
 	return t, nil
 }
 
+// InvalidClient is the reason of a fault for a credential that the identity
+// provider refuses.
+const InvalidClient = "InvalidClient"
+
 // tokenError classifies a refused token request. The cause is rewritten: the
 // library's error repeats the answer's body.
 func tokenError(c resource.Credential, err error) error {
@@ -105,8 +109,9 @@ func tokenError(c resource.Credential, err error) error {
 		f.Class, f.Reason = fault.Stalled, "TokenRefused"
 		f.Err = fmt.Errorf("the token endpoint answered %d %s", refused.Response.StatusCode, oauthCode(refused.ErrorCode))
 		if refused.ErrorCode == "invalid_client" {
-			f.Reason = "InvalidClient"
-			f.Hint = "the stored secret and the application differ; the next pass gives the application the stored one"
+			f.Reason = InvalidClient
+			f.Hint = "the stored secret and the application's differ; the daemon finds that out within an hour and gives the application the stored one, " +
+				"and deleting the application makes the next pass do so"
 		}
 	case errors.As(err, &refused):
 		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
