@@ -17,6 +17,7 @@ import (
 	"github.com/gatewright/gatewright/reconciler/loop"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
 	"github.com/gatewright/gatewright/schema"
 )
 
@@ -250,8 +251,8 @@ func (c told) Watch(ctx context.Context, look func(resource.Binding)) {
 func TestDaemonLooksWhereATargetSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, loop.Options{Interval: time.Hour})
-	target := make(told)
-	s.engine.Environments[0].Watched = append(s.engine.Environments[0].Watched, target)
+	tells := make(told)
+	s.engine.Environments[0].Watched = append(s.engine.Environments[0].Watched, tells)
 	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
 	s.daemon()
 	for _, name := range []string{"booking", "search"} {
@@ -260,8 +261,8 @@ func TestDaemonLooksWhereATargetSaysSo(t *testing.T) {
 	endpoint := func(name string) resource.ID { return resource.ID{Kind: resource.KindEndpoint, Binding: binding(name)} }
 	s.world.Remove(endpoint("booking"))
 	s.world.Remove(endpoint("search"))
-	target <- binding("unheard-of")
-	target <- binding("booking")
+	tells <- binding("unheard-of")
+	tells <- binding("booking")
 	eventually(t, "booking is repaired", func() bool { return s.world.Look(endpoint("booking")) != nil })
 	if s.world.Look(endpoint("search")) != nil {
 		t.Error("search was looked at though nobody said so")
@@ -272,6 +273,55 @@ func TestDaemonLooksWhereATargetSaysSo(t *testing.T) {
 	}
 	if !slices.ContainsFunc(runs, func(r inventory.Run) bool { return r.Trigger == "watch" }) {
 		t.Errorf("no run is put down to the watch: %+v", runs)
+	}
+}
+
+// slow is a target that does not answer a look at many until it is let.
+type slow struct {
+	target.Target
+	asked, let chan struct{}
+}
+
+// Observe implements target.Observer.
+func (s slow) Observe(ctx context.Context, resources []resource.Resource) ([]resource.Observed, error) {
+	if len(resources) > 2 {
+		select {
+		case s.asked <- struct{}{}:
+		default:
+		}
+		<-s.let
+	}
+	return s.Target.Observe(ctx, resources)
+}
+
+// TestAPushDoesNotWaitForAPass: while a pass over all bindings goes on, a push
+// takes effect, and the pass leaves what the push has changed alone.
+func TestAPushDoesNotWaitForAPass(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: 100 * time.Millisecond})
+	agents := []schema.Agent{agent("booking", schema.SchemeNone), agent("search", schema.SchemeOAuth2), agent("mail", schema.SchemeOAuth2)}
+	env := s.engine.Environments[0]
+	gate := slow{env.Targets[resource.KindEndpoint], make(chan struct{}, 1), make(chan struct{})}
+	s.push(agents...)
+	s.apply()
+	env.Targets[resource.KindEndpoint] = gate
+	s.daemon()
+	gate.let <- struct{}{} // the first pass
+	<-gate.asked
+	<-gate.asked // the next one has begun
+	agents[0] = agent("booking", schema.SchemeOAuth2)
+	s.push(agents...)
+	eventually(t, "booking is protected while the pass waits", func() bool {
+		row := s.row("booking")
+		return row.Status == inventory.Converged && row.Enabled && row.LastProof != nil && row.LastProof.OK
+	})
+	close(gate.let)
+	eventually(t, "a pass for the newest revision ends", func() bool {
+		last, _, err := s.store.Meta(context.Background(), "revision")
+		return err == nil && last == "revision-0002"
+	})
+	if row := s.row("booking"); row.Status != inventory.Converged || !row.Enabled {
+		t.Errorf("the older pass has overwritten booking: %+v", row)
 	}
 }
 

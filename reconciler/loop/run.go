@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -81,69 +83,56 @@ func (d *daemon) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// events looks again whenever there is reason to.
-func (d *daemon) events(ctx context.Context) {
-	pushes := d.Source.Watch(ctx)
-	d.pass(ctx, triggerStart, true)
-	defer d.watchTargets(ctx).Wait()
-	timer := time.NewTimer(d.interval())
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case _, open := <-pushes:
-			if !open {
-				pushes = nil
-				continue
-			}
-			d.pass(ctx, triggerPush, false)
-		case <-timer.C:
-			d.pass(ctx, triggerInterval, true)
-			timer.Reset(d.interval())
-		}
-	}
-}
-
 // interval is the time to the next full pass, a tenth more or less, so that
 // replicas and installations do not march in step.
 func (d *daemon) interval() time.Duration {
 	return time.Duration(float64(d.Options.Interval) * (0.9 + 0.2*rand.Float64()))
 }
 
-// pass loads the newest revision and plans for it: all bindings if full,
-// otherwise those that the revision changes. What fails is logged; the next
-// event or the interval tries again.
-func (d *daemon) pass(ctx context.Context, trigger string, full bool) {
-	started := d.Options.Now()
+// newest loads the newest revision, if there is one that is newer, and returns
+// what the newest that could be loaded asks for and the bindings that it
+// changes. What fails is logged; the next event or the interval tries again.
+func (d *daemon) newest(ctx context.Context) (*State, Scope) {
 	changed, err := d.refresh(ctx)
 	if err != nil {
 		d.Metrics.sourceFailed()
 		d.Log.WarnContext(ctx, "the newest revision could not be loaded", "error", err, "hint", fault.HintOf(err))
 	}
 	d.mu.Lock()
-	st := d.state
-	// What the last revision had held back is judged again as a whole.
-	full = full || d.mustReview
-	d.mu.Unlock()
-	if st == nil || (!full && len(changed) == 0) {
-		return
+	defer d.mu.Unlock()
+	return d.state, changed
+}
+
+// toReview reports that the next pass has to be about all bindings: what the
+// last revision had held back is judged again as a whole.
+func (d *daemon) toReview() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mustReview
+}
+
+// reviewed notes that a pass over all bindings was made for st.
+func (d *daemon) reviewed(st *State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state.Revision.Hash == st.Revision.Hash {
+		d.mustReview = false
 	}
-	scope := Scope(nil)
-	if !full {
-		scope = changed
-	}
-	if err := d.plan(ctx, *st, scope, trigger, changed); err != nil {
+}
+
+// carry plans for st, the bindings in scope or all of them, and queues what is
+// to be done.
+func (d *daemon) carry(ctx context.Context, st State, scope Scope, trigger string, changed Scope) {
+	started := d.Options.Now()
+	if err := d.plan(ctx, st, scope, trigger, changed); err != nil {
 		d.Log.ErrorContext(ctx, "the pass failed", "trigger", trigger, "revision", short(st.Revision.Hash), "error", err)
 		return
 	}
-	if full {
-		d.mu.Lock()
-		d.mustReview = false
-		d.mu.Unlock()
+	if scope == nil {
+		d.reviewed(&st)
 		d.forget(ctx)
 	}
-	d.Metrics.passed(trigger, d.Options.Now().Sub(started), st)
+	d.Metrics.passed(trigger, d.Options.Now().Sub(started), &st)
 }
 
 // forgetEvery is how often history is cut to its bounds.
@@ -220,6 +209,7 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	if err != nil {
 		return err
 	}
+	d.current(&st, p)
 	d.guard(ctx, p)
 	r, jobs, err := d.begin(ctx, p, trigger, newReport(p))
 	if err != nil || r == nil {
@@ -253,6 +243,18 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	}
 	d.Log.InfoContext(ctx, "planned", "trigger", trigger, "revision", short(p.Revision), "bindings", len(jobs), "plan", p.Counts().String())
 	return nil
+}
+
+// current leaves out of a plan for st what a newer revision asks otherwise: that
+// has a plan of its own.
+func (d *daemon) current(st *State, p *Planned) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state.Revision.Hash == st.Revision.Hash {
+		return
+	}
+	newer := difference(st, d.state)
+	p.Steps = slices.DeleteFunc(p.Steps, func(s plan.Step) bool { return newer[s.ID.Binding] })
 }
 
 // guard holds back what p takes away if it is too much at once.

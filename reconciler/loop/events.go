@@ -1,0 +1,90 @@
+package loop
+
+import (
+	"context"
+	"time"
+)
+
+// events looks again whenever there is reason to. A pass over all bindings runs
+// beside the loop once the first has ended: it may take long, and a push is not
+// to wait for it.
+func (d *daemon) events(ctx context.Context) {
+	pushes := d.Source.Watch(ctx)
+	if st, changed := d.newest(ctx); st != nil {
+		d.carry(ctx, *st, nil, triggerStart, changed)
+	}
+	defer d.watchTargets(ctx).Wait()
+	timer := time.NewTimer(d.interval())
+	defer timer.Stop()
+	whole := wholePass{ended: make(chan struct{}, 1)}
+	defer whole.wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-pushes:
+			if !open {
+				pushes = nil
+				continue
+			}
+			st, changed := d.newest(ctx)
+			switch {
+			case st == nil:
+			case d.toReview():
+				whole.start(func() { d.carry(ctx, *st, nil, triggerPush, changed) })
+			case len(changed) > 0:
+				d.carry(ctx, *st, changed, triggerPush, changed)
+			}
+		case <-timer.C:
+			if st, changed := d.newest(ctx); st != nil {
+				if len(changed) > 0 && whole.running {
+					d.carry(ctx, *st, changed, triggerPush, changed)
+				}
+				whole.start(func() { d.carry(ctx, *st, nil, triggerInterval, changed) })
+			} else {
+				timer.Reset(d.interval())
+			}
+		case <-whole.ended:
+			if whole.next(); !whole.running {
+				timer.Reset(d.interval())
+			}
+		}
+	}
+}
+
+// wholePass runs one pass over all bindings at a time. One that is asked for
+// meanwhile comes after it, and only the last of several.
+type wholePass struct {
+	running bool
+	waiting func()
+	ended   chan struct{}
+}
+
+// start runs a pass, or keeps it until the one that runs has ended.
+func (w *wholePass) start(pass func()) {
+	if w.running {
+		w.waiting = pass
+		return
+	}
+	w.running = true
+	go func() {
+		pass()
+		w.ended <- struct{}{}
+	}()
+}
+
+// next takes note that a pass has ended.
+func (w *wholePass) next() {
+	pass := w.waiting
+	w.running, w.waiting = false, nil
+	if pass != nil {
+		w.start(pass)
+	}
+}
+
+// wait waits for the pass that runs.
+func (w *wholePass) wait() {
+	if w.running {
+		<-w.ended
+	}
+}
