@@ -113,7 +113,9 @@ func (r *rollouts) run(ctx context.Context, more <-chan struct{}) {
 }
 
 // join adds what is new to what is pending. A binding that comes again takes
-// the place of its earlier change, which nobody waits for any more.
+// the place of its earlier change, which nobody waits for any more; if it
+// changes nothing, it goes on where that one stands, or passes that come faster
+// than a proof may fail would keep it from ever failing.
 func join(all, joined []*pending) []*pending {
 	byBinding := make(map[resource.Binding]*pending, len(joined))
 	for _, p := range joined {
@@ -125,9 +127,17 @@ func join(all, joined []*pending) []*pending {
 			kept = append(kept, p)
 			continue
 		}
+		byBinding[p.job.binding].resume(p)
 		p.job.round.drop(p.job)
 	}
 	return append(kept, joined...)
+}
+
+// resume takes over how far an earlier look at the same endpoint has come.
+func (p *pending) resume(earlier *pending) {
+	if !endpointDone(p.outcome) && p.job.wanted.Hash == earlier.job.wanted.Hash {
+		p.since, p.rolled, p.lastSeen = earlier.since, earlier.rolled, earlier.lastSeen
+	}
 }
 
 // wait lets some time pass and returns the next pace. Where few are left, one

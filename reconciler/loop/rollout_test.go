@@ -8,8 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatewright/gatewright/reconciler/apply"
 	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/reconciler/target"
 )
@@ -75,6 +77,46 @@ func TestManyRolloutsAreListedSeldom(t *testing.T) {
 		if left := len(under(all)); left != step.left {
 			t.Errorf("%s: %d left, want %d", step.reason, left, step.left)
 		}
+	}
+}
+
+// TestResume: a pass that changes nothing of an endpoint that is on its way
+// does not set its clock back.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	changed := Outcome{Settled: []apply.Settled{{Step: plan.Step{ID: resource.ID{Kind: resource.KindEndpoint}}}}}
+	tests := map[string]struct {
+		reason  string
+		hash    string
+		outcome Outcome
+		want    bool
+	}{
+		"looked at again": {reason: "its proof has to be able to fail", hash: "a", want: true},
+		"written again":   {reason: "the gateway has its time for each change", hash: "a", outcome: changed},
+		"another wish":    {reason: "the former one is of no interest", hash: "b"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &round{engine: New(Engine{}), report: &Report{}, total: 2, flushed: time.Now()}
+			b := resource.Binding{Agent: "booking"}
+			earlier := &pending{
+				job: &job{round: r, binding: b, wanted: &desired.Binding{Hash: "a"}}, since: start, rolled: start.Add(time.Second),
+				lastSeen: resource.Observed{URL: "http://gateway/booking"},
+			}
+			later := &pending{
+				job: &job{round: r, binding: b, wanted: &desired.Binding{Hash: tc.hash}}, outcome: tc.outcome, since: start.Add(time.Minute),
+			}
+			got := join([]*pending{earlier}, []*pending{later})
+			if len(got) != 1 || got[0] != later {
+				t.Fatalf("got %d pending, want the later one", len(got))
+			}
+			resumed := later.since.Equal(start) && later.rolled.Equal(earlier.rolled) && later.lastSeen.URL == earlier.lastSeen.URL
+			if resumed != tc.want {
+				t.Errorf("%s: resumed is %v, want %v", tc.reason, resumed, tc.want)
+			}
+		})
 	}
 }
 
