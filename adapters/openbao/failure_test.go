@@ -383,3 +383,19 @@ func TestConfig(t *testing.T) {
 		})
 	}
 }
+
+// TestFailureOfAllNamesNone: what all credentials fail of is not said to be of
+// the one at which it was met.
+func TestFailureOfAllNamesNone(t *testing.T) {
+	t.Parallel()
+	b := newSimBench(t)
+	tg := b.target(b.config())
+	if _, f := observed(t, tg, b); f != nil {
+		t.Fatal(f)
+	}
+	b.server.SetMode(sim.Mode{Sealed: true})
+	_, f := observed(t, tg, b)
+	if f == nil || f.Resource != b.mount {
+		t.Errorf("got %v, want it of the mount %s", f, b.mount)
+	}
+}

@@ -100,10 +100,13 @@ func (p *pass) one(ctx context.Context, r resource.Resource) resource.Observed {
 	return o
 }
 
-// failed counts a failure, and stops the pass where more of it is to come.
+// failed counts a failure, and stops the pass where more of it is to come. The
+// rest is told of it without the entry at which it was met.
 func (p *pass) failed(f *fault.Error) {
 	if systemic(f) || f.Unreachable && p.failures.Add(1) >= giveUpAfter {
-		p.stopped.CompareAndSwap(nil, f)
+		rest := *f
+		rest.Op, rest.Resource = "read below", p.target.config.Mount
+		p.stopped.CompareAndSwap(nil, &rest)
 	}
 	if !f.Unreachable && !systemic(f) {
 		p.answered.Add(1)
