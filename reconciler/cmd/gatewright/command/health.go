@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/config"
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
 	"github.com/gatewright/gatewright/reconciler/fault"
 )
@@ -28,7 +29,7 @@ func (a *App) health() *cobra.Command {
 		Short: "Ask the daemon of this configuration whether it lives; exit status 0 or 1",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.quietConfig()
 			if err != nil {
 				return err
 			}
@@ -47,6 +48,19 @@ func (a *App) health() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// quietConfig is config without its warnings: the daemon has told them, and an
+// engine asks every few seconds and keeps what was said.
+func (a *App) quietConfig() (*config.Config, error) {
+	cfg, ds, err := config.Load(&a.flags, config.Options{})
+	if err != nil {
+		return nil, &exit{code: ExitInvalid, err: err}
+	}
+	if ds.HasErrors() {
+		a.diagnose(ds)
+	}
+	return &cfg, invalid(ds)
 }
 
 // healthAnswer is what `health -o json` prints.
