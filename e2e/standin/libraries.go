@@ -63,8 +63,7 @@ func loaded(files []image.File) ([]image.File, error) {
 // the path of its linker. A file of another kind needs nothing.
 func needed(file string) ([]string, error) {
 	f, err := elf.Open(file)
-	var other *elf.FormatError
-	if errors.As(err, &other) {
+	if _, other := errors.AsType[*elf.FormatError](err); other {
 		return nil, nil
 	}
 	if err != nil {
