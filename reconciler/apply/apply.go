@@ -117,7 +117,7 @@ type run struct {
 func (r *run) step(ctx context.Context, s plan.Step, number int, all []plan.Step) {
 	done := Settled{Number: number, Step: s, Started: r.Now()}
 	done.Err = r.ready(ctx, s)
-	if done.Err == nil && s.ID.Kind == resource.KindEndpoint && s.After.Endpoint.Scheme == schema.SchemeOAuth2 {
+	if done.Err == nil && s.ID.Kind == resource.KindEndpoint && s.After.Endpoint.Scheme == schema.SchemeOAuth2 && !s.Restores {
 		done.Err = r.proveOwn(ctx, s.ID.Binding, all)
 	}
 	if done.Err == nil {

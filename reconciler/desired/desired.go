@@ -20,6 +20,9 @@ import (
 // Environment is what the configuration says of one environment.
 type Environment struct {
 	Name string
+	// Installation tells apart the probe clients of installations that share an
+	// identity provider.
+	Installation string
 	// Production turns the test client off where a spec does not ask for it.
 	Production bool
 	// Issuer is the iss of the tokens of the environment's identity provider.
@@ -103,7 +106,7 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 	}
 	b := resource.Binding{Organization: a.Organization, Project: a.Project, Agent: a.Name, Environment: e.Name}
 	if IsProbe(b) {
-		d.report(a, "", "reserved-name", fmt.Sprintf("%s is the name of gatewright's own probe client", b.Identity()), "choose another organization or project")
+		d.report(a, "", "reserved-name", fmt.Sprintf("%s/%s is the project of gatewright's own probe clients", b.Organization, b.Project), "choose another organization or project")
 		return
 	}
 	if !d.issuersKnown(a, e, env) {

@@ -231,3 +231,23 @@ func TestClientIDs(t *testing.T) {
 		}
 	})
 }
+
+// TestProbeOfEachInstallation: installations that share an identity provider
+// must not fight over one probe client.
+func TestProbeOfEachInstallation(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, installation := range []string{"", "gatewright", "blue", "Blue.Green", "blue_green", strings.Repeat("x", 63)} {
+		b := desired.Environment{Name: "production", Installation: installation}.Probe()
+		if !resource.ValidName(b.Agent) || !desired.IsProbe(b) {
+			t.Errorf("%q: %q is no name of a probe", installation, b.Agent)
+		}
+		if other, taken := seen[b.Agent]; taken && (other != "" || installation != desired.DefaultInstallation) {
+			t.Errorf("%q and %q share the probe %q", other, installation, b.Agent)
+		}
+		seen[b.Agent] = installation
+	}
+	if _, ok := seen["probe"]; !ok {
+		t.Error("the default installation's probe is not called probe")
+	}
+}

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
 
@@ -18,12 +20,26 @@ const probeValidity schema.Seconds = 300
 // endpoint refuses tokens that were meant for another audience. A token of
 // another agent or of gatewright itself would prove as much and would be
 // handed to an upstream if the endpoint were open.
-func Probe(environment string) resource.Binding {
-	return resource.Binding{Organization: "gatewright", Project: "probe", Agent: "probe", Environment: environment}
+//
+// Installations that share an identity provider have a probe client each.
+func (e Environment) Probe() resource.Binding {
+	name := "probe"
+	if e.Installation != "" && e.Installation != DefaultInstallation {
+		name += "-" + e.Installation
+		if !resource.ValidName(name) {
+			sum := sha256.Sum256([]byte(e.Installation))
+			name = "probe-" + hex.EncodeToString(sum[:8])
+		}
+	}
+	return resource.Binding{Organization: "gatewright", Project: "probe", Agent: name, Environment: e.Name}
 }
 
-// IsProbe reports whether b is the binding of a probe client.
-func IsProbe(b resource.Binding) bool { return b == Probe(b.Environment) }
+// DefaultInstallation is the name of an installation that has none of its own.
+const DefaultInstallation = "gatewright"
+
+// IsProbe reports whether b is the binding of a probe client, of whichever
+// installation.
+func IsProbe(b resource.Binding) bool { return b.Organization == "gatewright" && b.Project == "probe" }
 
 // probes adds the probe client of each environment that has OAuth at all.
 func (d *deriver) probes() {
@@ -34,7 +50,7 @@ func (d *deriver) probes() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(enabled)) {
-		b := Probe(name)
+		b := d.environments[name].Probe()
 		d.add(Binding{
 			Binding: b, Scheme: schema.SchemeOAuth2, Deletion: schema.DeletionPrune,
 			Resources: client(d.environments[name], b, resource.ClientOwn, probeValidity, schema.Position{}),

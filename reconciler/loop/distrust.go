@@ -12,17 +12,18 @@ import (
 // leaves the mark as it is. So the plan gives the stored one again, to each
 // client of the binding and to the probe's, since either may be meant.
 func distrust(p *Planned) {
-	refused := map[resource.Binding]bool{}
+	refused, environments := map[resource.Binding]bool{}, map[string]bool{}
 	for b, row := range p.Recorded {
 		if row.Reason == proof.InvalidClient {
-			refused[b], refused[desired.Probe(b.Environment)] = true, true
+			refused[b], environments[b.Environment] = true, true
 		}
 	}
 	if len(refused) == 0 {
 		return
 	}
 	for id, o := range p.Observed {
-		if id.Kind != resource.KindClient || !refused[id.Binding] || o.State.Client == nil {
+		meant := refused[id.Binding] || desired.IsProbe(id.Binding) && environments[id.Binding.Environment]
+		if id.Kind != resource.KindClient || !meant || o.State.Client == nil {
 			continue
 		}
 		c := *o.State.Client

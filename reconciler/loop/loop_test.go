@@ -325,6 +325,33 @@ func TestAPushDoesNotWaitForAPass(t *testing.T) {
 	}
 }
 
+// TestAnOpenedEndpointIsClosedWhateverElseIsDown: an API that was protected and
+// that somebody has opened does not stay open until the identity provider and
+// the secret store are back; one that has never been protected does wait.
+func TestAnOpenedEndpointIsClosedWhateverElseIsDown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Lag: time.Millisecond})
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.apply()
+	endpoint := func(name string) resource.ID { return resource.ID{Kind: resource.KindEndpoint, Binding: binding(name)} }
+	s.world.Down[resource.KindClient], s.world.Down[resource.KindCredential] = true, true
+	s.push(agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2))
+	for range 2 { // as often as it is opened
+		s.world.Remove(endpoint("booking"))
+		p, _ := s.apply()
+		if e := s.world.Look(endpoint("booking")); e == nil || e.State.Endpoint.Scheme != schema.SchemeOAuth2 {
+			t.Fatalf("booking stays open: %+v", p.Of(binding("booking")))
+		}
+	}
+	if s.world.Look(endpoint("search")) != nil {
+		t.Error("search was closed though nobody has a key to it")
+	}
+	s.world.Down = map[resource.Kind]bool{}
+	if _, report := s.apply(); len(report.Errors) > 0 {
+		t.Errorf("it does not converge once all is back: %v", report.Errors)
+	}
+}
+
 func TestDaemonRetriesByItself(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, loop.Options{Interval: time.Hour})

@@ -84,11 +84,23 @@ func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, err
 	}
 	p.Plan = plan.Compute(plan.Input{
 		Desired: set, Observed: p.Observed, Gone: gone, Suspended: e.suspended(set),
-		PruneBlocked: blocked, Owned: len(p.Owned),
+		Proved: proved(p), PruneBlocked: blocked, Owned: len(p.Owned),
 	})
 	p.Revision = st.Revision.Hash
 	e.report(p)
 	return p, nil
+}
+
+// proved lists the bindings that were proved with what is desired of them now.
+func proved(p *Planned) map[resource.Binding]bool {
+	out := map[resource.Binding]bool{}
+	for b, wanted := range p.Wanted {
+		row, ok := p.Recorded[b]
+		if ok && row.Enabled && row.DesiredHash == wanted.Hash && row.LastProof != nil && row.LastProof.OK {
+			out[b] = true
+		}
+	}
+	return out
 }
 
 // remembered reads what the inventory knows; where it has never seen an

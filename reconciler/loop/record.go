@@ -158,7 +158,7 @@ func spent(row inventory.Binding, steps []plan.Step) bool {
 func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, steps []plan.Step, o *Outcome) inventory.Binding {
 	row := p.Recorded[b]
 	row.Binding, row.Revision = b, p.Revision
-	if o != nil && (o.Proof != nil || endpointDone(*o)) || wanted != nil && wanted.Hash != row.DesiredHash {
+	if o != nil && (o.Proof != nil || endpointDone(*o) && !restored(steps)) || wanted != nil && wanted.Hash != row.DesiredHash {
 		row.LastProof = nil
 	}
 	if wanted != nil {
@@ -173,6 +173,12 @@ func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, st
 	}
 	e.judge(&row, wanted, err)
 	return row
+}
+
+// restored reports that the endpoint was put back as it had been proved: until
+// it is proved anew that proof is the last.
+func restored(steps []plan.Step) bool {
+	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Restores })
 }
 
 // describe copies what is wanted into row.

@@ -29,7 +29,7 @@ func (e *Engine) probeToken(ctx context.Context, env *Environment) (proof.Token,
 	if t, ok := e.probes.byEnvironment[env.Name]; ok && e.Options.Now().Add(probeMargin).Before(t.Expiry) {
 		return t, nil
 	}
-	b := desired.Probe(env.Name)
+	b := env.Probe()
 	t, err := e.tokenOf(ctx, env, resource.Resource{
 		ID: resource.ID{Kind: resource.KindCredential, Binding: b, Name: resource.ClientOwn},
 		State: resource.State{Credential: &resource.Credential{

@@ -19,6 +19,8 @@ import (
 //	                                     | has not reached the gateway
 //	differs, desired oauth2, and         | skip, stalled: the gateway would take
 //	a key manager is missing             | the policy and refuse every request
+//	differs, desired oauth2, and it was  | update, before all else: somebody has
+//	proved as it is desired              | changed what protects the API
 //	differs, desired oauth2, and our own | skip, waiting: never lock an API whose
 //	client cannot be provided            | key does not exist
 //	differs                              | update
@@ -72,6 +74,10 @@ func (p *planner) lock(s Step, issuers []string, steps map[resource.ID]Step) Ste
 		if trust.Action.Effectful() {
 			s.DependsOn = append(s.DependsOn, id)
 		}
+	}
+	if p.in.Proved[s.ID.Binding] {
+		s.Restores = true
+		return s
 	}
 	for _, kind := range []resource.Kind{resource.KindCredential, resource.KindClient} {
 		dep := steps[resource.ID{Kind: kind, Binding: s.ID.Binding, Name: resource.ClientOwn}]

@@ -25,6 +25,9 @@ type Input struct {
 	Gone []Gone
 	// Suspended are the bindings that must not be changed now, and why.
 	Suspended map[resource.Binding]string
+	// Proved are the bindings whose endpoint has stood as it is desired now, and
+	// was proved then. What differs of it is drift, and the key to it exists.
+	Proved map[resource.Binding]bool
 	// PruneBlocked says why nothing may be pruned in this plan; empty means
 	// that pruning is allowed. It concerns bindings whose spec is gone and
 	// clients that a spec no longer names.
@@ -125,6 +128,13 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 			s = after(s, steps[clientOf(g.ID)])
 		}
 		add(s)
+	}
+	if endpoint.Restores {
+		// Whatever else is to be done: an API that stands open is closed first.
+		mine := p.steps[first:]
+		at := slices.IndexFunc(mine, func(s Step) bool { return s.ID == endpoint.ID })
+		copy(mine[1:at+1], mine[:at])
+		mine[0] = endpoint
 	}
 	if reason, ok := p.in.Suspended[b.Binding]; ok {
 		suspend(p.steps[first:], reason)

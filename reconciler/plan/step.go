@@ -50,6 +50,9 @@ type Step struct {
 	Opens bool `json:"opens,omitempty"`
 	// Disables reports that the step takes OAuth off an endpoint that has it.
 	Disables bool `json:"disables,omitempty"`
+	// Restores reports that the step puts back the protection of an endpoint
+	// that has stood before and was proved: it waits for nothing else.
+	Restores bool `json:"restores,omitempty"`
 	// Drift marks a skip of what would be repaired if drift were not only to be
 	// reported.
 	Drift bool `json:"drift,omitempty"`

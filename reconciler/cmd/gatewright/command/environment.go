@@ -41,19 +41,19 @@ func declared(cfg *config.Config) []*loop.Environment {
 	}
 	var out []*loop.Environment
 	for _, name := range sortedKeys(cfg.Environments) {
-		out = append(out, &loop.Environment{Environment: describe(name, cfg.Environments[name], thunder.Endpoints{})})
+		out = append(out, &loop.Environment{Environment: describe(cfg.Installation, name, cfg.Environments[name], thunder.Endpoints{})})
 	}
 	return out
 }
 
 // describe is what the derivation of resources has to know of an environment.
-func describe(name string, c config.Environment, at thunder.Endpoints) desired.Environment {
+func describe(installation, name string, c config.Environment, at thunder.Endpoints) desired.Environment {
 	known := map[string]resource.KeyManager{}
 	for n, km := range c.Gateway.KeyManagers {
 		known[n] = resource.KeyManager{Name: n, Issuer: km.Issuer, JWKSURI: km.JWKS}
 	}
 	return desired.Environment{
-		Name: name, Production: c.Production, Issuer: at.Issuer, TokenEndpoint: at.TokenEndpoint, JWKSURI: at.JWKSURI,
+		Name: name, Installation: installation, Production: c.Production, Issuer: at.Issuer, TokenEndpoint: at.TokenEndpoint, JWKSURI: at.JWKSURI,
 		CredentialPrefix: strings.Trim(c.OpenBAO.Mount, "/") + "/" + strings.Trim(c.OpenBAO.Prefix, "/"),
 		Validity:         schema.Seconds(c.Token.Validity / time.Second), KeyManagers: known,
 	}
@@ -105,7 +105,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 	}
 	gate := target.NewGate(endpoints, limits(c.Limits.Gateway))
 	return &loop.Environment{
-		Environment: describe(name, c, at), ReportDrift: c.Drift == config.DriftReport,
+		Environment: describe(w.cfg.Installation, name, c, at), ReportDrift: c.Drift == config.DriftReport,
 		Targets: map[resource.Kind]target.Target{
 			resource.KindClient:     target.NewGate(clients, limits(c.Limits.Thunder)),
 			resource.KindCredential: target.NewGate(credentials, limits(c.Limits.OpenBAO)),
