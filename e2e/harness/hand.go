@@ -1,0 +1,13 @@
+package harness
+
+import (
+	"github.com/gatewright/gatewright/fixtures/hand"
+)
+
+// Hand does by hand what an administrator may do.
+func (s *Stack) Hand() hand.Hand {
+	return hand.Hand{
+		ThunderURL: s.thunderURL, Issuer: ThunderURL, ClientID: thunderClient, ClientSecret: thunderSecret,
+		BaoURL: s.baoURL, BaoToken: baoToken, GatewayURL: s.cluster.gateway, Cluster: s.Cluster(),
+	}
+}
