@@ -168,7 +168,15 @@ func disturb(ts *testscript.TestScript, w *world, args []string) {
 		ts.Fatalf("there is no peer %q", args[1])
 	}
 	ts.Check(act(w, c, args[0]))
+	if undo, ok := undoing[args[0]]; ok {
+		w.disturbed[c] = undo
+	} else {
+		delete(w.disturbed, c)
+	}
 }
+
+// undoing is what ends a disturbance.
+var undoing = map[string]string{"pause": "unpause", "kill": "restart", "disconnect": "connect"}
 
 // limit is how long a script waits for something unless it says otherwise.
 const limit = 2 * time.Minute

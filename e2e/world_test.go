@@ -26,6 +26,8 @@ type world struct {
 	by           hand.Hand
 	gatewright   *harness.Installation
 	settings     harness.Settings
+	// disturbed has what ends the disturbance of each peer that is disturbed.
+	disturbed map[*harness.Container]string
 	// pushed is the revision that was pushed last.
 	pushed string
 }
@@ -46,8 +48,15 @@ func worldOf(ts *testscript.TestScript) *world {
 func setup(t *testing.T, s *harness.Stack, env *testscript.Env) error {
 	t.Helper()
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
-	w := &world{Stack: s, ctx: t.Context(), organization: name, by: s.Hand()}
+	w := &world{Stack: s, ctx: t.Context(), organization: name, by: s.Hand(), disturbed: map[*harness.Container]string{}}
 	env.Values[worldKey{}] = w
+	env.Defer(func() { // a script that failed must not disturb the next
+		for c, undo := range w.disturbed {
+			if err := act(w, c, undo); err != nil {
+				t.Errorf("%s %s: %v", undo, c.Name, err)
+			}
+		}
+	})
 	env.Setenv("ORG", name)
 	env.Setenv("ORG2", name+"-2")
 	env.Setenv("HOME", env.WorkDir)

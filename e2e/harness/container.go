@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -59,15 +60,25 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
-// published publishes a port on loopback of the engine's machine alone.
+// published publishes a port on loopback of the engine's machine alone. The
+// number is chosen here, because one that the engine chooses changes when the
+// container starts again.
 func published(port string) testcontainers.CustomizeRequestOption {
 	return func(r *testcontainers.GenericContainerRequest) error {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		_, number, err := net.SplitHostPort(l.Addr().String())
+		if err := errors.Join(err, l.Close()); err != nil {
+			return err
+		}
 		r.ExposedPorts = append(r.ExposedPorts, port)
 		return testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			if h.PortBindings == nil {
 				h.PortBindings = network.PortMap{}
 			}
-			h.PortBindings[network.MustParsePort(port)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: "0"}}
+			h.PortBindings[network.MustParsePort(port)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: number}}
 		})(r)
 	}
 }

@@ -352,6 +352,42 @@ func TestAnOpenedEndpointIsClosedWhateverElseIsDown(t *testing.T) {
 	}
 }
 
+// mute is a target that stops answering.
+type mute struct {
+	target.Target
+	silent *atomic.Bool
+}
+
+// Observe implements target.Observer.
+func (m mute) Observe(ctx context.Context, resources []resource.Resource) ([]resource.Observed, error) {
+	if m.silent.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return m.Target.Observe(ctx, resources)
+}
+
+// TestAnOpenedEndpointIsClosedBeforeTheOthersAnswer: the gateway tells that
+// somebody has opened an API while the identity provider hangs.
+func TestAnOpenedEndpointIsClosedBeforeTheOthersAnswer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Interval: time.Hour})
+	env, tells := s.engine.Environments[0], make(told)
+	hangs := mute{env.Targets[resource.KindClient], new(atomic.Bool)}
+	env.Targets[resource.KindClient], env.Watched = hangs, append(env.Watched, tells)
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.daemon()
+	eventually(t, "booking is protected and proved", func() bool {
+		row := s.row("booking")
+		return row.Status == inventory.Converged && row.LastProof != nil && row.LastProof.OK
+	})
+	hangs.silent.Store(true)
+	endpoint := resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}
+	s.world.Remove(endpoint)
+	tells <- binding("booking")
+	eventually(t, "booking is closed again", func() bool { return s.world.Look(endpoint) != nil })
+}
+
 func TestDaemonRetriesByItself(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, loop.Options{Interval: time.Hour})

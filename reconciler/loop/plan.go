@@ -57,6 +57,12 @@ type Planned struct {
 // Plan observes what st asks for within scope and says what to do. It changes
 // nothing, neither at a target nor in the inventory.
 func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, error) {
+	return e.planSeen(ctx, st, scope, nil)
+}
+
+// planSeen plans from a look at resources of the kinds in only, or of all: of
+// the rest it takes nothing for granted.
+func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []resource.Kind) (*Planned, error) {
 	p := &Planned{
 		State: st, scope: scope, Wanted: map[resource.Binding]*desired.Binding{}, undiscovered: map[string]bool{},
 	}
@@ -76,7 +82,7 @@ func (e *Engine) Plan(ctx context.Context, st State, scope Scope) (*Planned, err
 		}
 	}
 	gone := e.gone(p, st.wanted)
-	p.Observed = e.observe(ctx, set, gone)
+	p.Observed = e.observe(ctx, set, gone, only)
 	distrust(p)
 	blocked, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {
@@ -183,9 +189,14 @@ func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) 
 }
 
 // observe asks every target for what set and gone name, all targets at once.
-func (e *Engine) observe(ctx context.Context, set desired.Set, gone []plan.Gone) map[resource.ID]resource.Observed {
+func (e *Engine) observe(ctx context.Context, set desired.Set, gone []plan.Gone, only []resource.Kind) map[resource.ID]resource.Observed {
+	out := map[resource.ID]resource.Observed{}
 	asks := map[string]map[resource.Kind][]resource.Resource{}
 	ask := func(r resource.Resource) {
+		if only != nil && !slices.Contains(only, r.ID.Kind) {
+			out[r.ID] = resource.Observed{ID: r.ID, Err: fault.New(fault.Transient, "NotLooked", "it was not looked at")}
+			return
+		}
 		env := r.ID.Binding.Environment
 		if asks[env] == nil {
 			asks[env] = map[resource.Kind][]resource.Resource{}
@@ -217,7 +228,6 @@ func (e *Engine) observe(ctx context.Context, set desired.Set, gone []plan.Gone)
 		_ = group.Wait() // no member fails
 		close(answers)
 	}()
-	out := map[resource.ID]resource.Observed{}
 	for answer := range answers {
 		for _, o := range answer {
 			out[o.ID] = o

@@ -295,6 +295,11 @@ func (d *daemon) work(ctx context.Context, b resource.Binding) {
 	d.busy[b] = true
 	st, trigger := d.state, d.trigger(b)
 	d.mu.Unlock()
+	if j == nil && trigger == triggerWatch {
+		if j = d.restoring(ctx, *st, b); j != nil {
+			d.queue.AddAfter(b, settle) // for the rest of it
+		}
+	}
 	if j == nil {
 		var err error
 		if j, err = d.anew(ctx, *st, b, trigger); err != nil || j == nil {
