@@ -30,7 +30,9 @@ func Binary(ctx context.Context, pkg string) (string, error) {
 	return shared(ctx, pkg, "")
 }
 
-// Stamped is Binary with the variable main.version set.
+// Stamped is Binary with the variable main.version set, and without a trace of
+// where it was built, so that it comes out the same everywhere. That takes a
+// compilation of its own; Binary shares the packages of other builds.
 func Stamped(ctx context.Context, pkg, version string) (string, error) {
 	return shared(ctx, pkg, version)
 }
@@ -101,11 +103,13 @@ func Compile(ctx context.Context, pkg, version, out string) error {
 }
 
 func compile(ctx context.Context, root, pkg, version, out string) error {
-	ldflags := "-s -w"
-	if version != "" {
-		ldflags += " -X main.version=" + version
+	args := []string{"build", "-buildvcs=false", "-o", out}
+	if version == "" {
+		args = append(args, "-ldflags", "-s -w")
+	} else {
+		args = append(args, "-trimpath", "-ldflags", "-s -w -X main.version="+version)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", out, pkg)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = root
 	dropped := []string{"GOWORK", "GOFLAGS", "CGO_ENABLED", "GOOS", "PWD"}
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool {
