@@ -239,7 +239,7 @@ func call(ts *testscript.TestScript, w *world, args []string) {
 		if len(args) > 3 {
 			client = args[3]
 		}
-		token, err = w.by.Token(w.ctx, credential(w.agent(args[2]), client))
+		token, err = w.by.Token(w.ctx, harness.Credential(w.agent(args[2]), client))
 		ts.Check(err)
 		with = "with a token of " + args[2] + " " + client
 	}
@@ -258,7 +258,7 @@ func drift(ts *testscript.TestScript, w *world, args []string) {
 	case "open":
 		ts.Check(w.by.Open(w.ctx, b.Organization, b.Agent, b.Environment))
 	case "secret":
-		ts.Check(w.by.Overwrite(w.ctx, credential(b, resource.ClientOwn), "a-strangers-secret"))
+		ts.Check(w.by.Overwrite(w.ctx, harness.Credential(b, resource.ClientOwn), "a-strangers-secret"))
 	case "application":
 		found, err := w.by.RemoveApplication(w.ctx, resource.ApplicationID(b.ClientID(resource.ClientOwn)))
 		ts.Check(err)
@@ -282,7 +282,7 @@ func presence(ts *testscript.TestScript, w *world, args []string, want bool) {
 	}
 	application, err := w.by.HasApplication(w.ctx, resource.ApplicationID(b.ClientID(client)))
 	ts.Check(err)
-	_, err = w.by.Secret(w.ctx, credential(b, client))
+	_, err = w.by.Secret(w.ctx, harness.Credential(b, client))
 	if err != nil && !errors.Is(err, hand.ErrNotFound) {
 		ts.Fatalf("%v", err)
 	}

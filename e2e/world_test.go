@@ -96,11 +96,6 @@ func (w *world) agent(text string) resource.Binding {
 	return b
 }
 
-// credential is the path of a client's credential.
-func credential(b resource.Binding, client string) string {
-	return "secret/agents/" + b.Identity() + "/" + b.Environment + "/" + client
-}
-
 // status is what `gatewright status` says of each binding.
 func (w *world) status(ts *testscript.TestScript) map[string]string {
 	r, err := w.install(ts).Run(w.ctx, "status", "-o", "json")

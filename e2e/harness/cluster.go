@@ -22,7 +22,8 @@ const (
 	gatewayPort = "8080/tcp"
 	// GatewayURL is where containers reach the gateway.
 	GatewayURL = "http://gateway:8080"
-	// KeyManager is the name under which every gateway trusts ThunderID.
+	// KeyManager is the name under which every gateway trusts ThunderID unless
+	// Options say otherwise.
 	KeyManager = "ThunderKeyManager"
 )
 
@@ -98,10 +99,12 @@ func (s *Stack) kubernetes(ctx context.Context) (err error) {
 
 // gateways lists the gateway of each organization and environment.
 func (s *Stack) gateways() []gateway.Environment {
-	trusted := []gateway.KeyManager{{
-		Name: KeyManager, Issuer: ThunderURL,
-		JWKS: gateway.JWKS{Remote: &gateway.RemoteJWKS{URI: ThunderURL + "/oauth2/jwks"}},
-	}}
+	var trusted []gateway.KeyManager
+	for _, name := range s.options.KeyManagers {
+		trusted = append(trusted, gateway.KeyManager{
+			Name: name, Issuer: ThunderURL, JWKS: gateway.JWKS{Remote: &gateway.RemoteJWKS{URI: ThunderURL + "/oauth2/jwks"}},
+		})
+	}
 	var out []gateway.Environment
 	for _, organization := range s.options.Organizations {
 		for _, environment := range s.options.Environments {

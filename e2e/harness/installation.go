@@ -39,6 +39,9 @@ type Settings struct {
 	Environments []string
 	// Organization is the one whose gateway is asked for its key managers.
 	Organization string
+	// KeyManagers are the issuers that specs may name; by default those that
+	// the gateways trust.
+	KeyManagers []string
 	// Database is the inventory; by default a file on a volume of its own.
 	Database string
 	// Interval is how often everything is looked at; by default 2s.
@@ -117,14 +120,18 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 	fmt.Fprintf(&b, "installation: %q\ndatabase: %q\ninterval: %q\nsource: {repository: %q, branch: main, poll: 1s, auth: {%s, username: %s, password: {file: git-password}}}\n",
 		name, or(o.Database, "sqlite:"+dataDir+"/gatewright.db"), or(o.Interval, "2s"), o.Repository, trust, gitUser)
 	out["git-ca.pem"], out["git-known-hosts"], out["git-password"] = s.repositories.ca, s.repositories.knownHosts, []byte(gitPassword)
+	if len(o.KeyManagers) == 0 {
+		o.KeyManagers = s.options.KeyManagers
+	}
+	managers := "{" + strings.Join(o.KeyManagers, ": {}, ") + ": {}}"
 	b.WriteString("environments:\n")
 	for _, env := range o.Environments {
 		fmt.Fprintf(&b, `  %s:
     thunder: {url: %q, clientID: %q, clientSecret: {file: thunder-secret}}
     openbao: {address: %q, auth: {token: {file: openbao-token}}}
     cluster: {kubeconfig: kubeconfig}
-    gateway: {url: %q, apiGateway: {namespace: %q, name: %q}}
-`, env, ThunderURL, or(o.ThunderClient, thunderClient), OpenBAOURL, GatewayURL, openchoreo.GatewayNamespace(o.Organization, env), openchoreo.GatewayName(o.Organization, env))
+    gateway: {url: %q, apiGateway: {namespace: %q, name: %q}, keyManagers: %s}
+`, env, ThunderURL, or(o.ThunderClient, thunderClient), OpenBAOURL, GatewayURL, openchoreo.GatewayNamespace(o.Organization, env), openchoreo.GatewayName(o.Organization, env), managers)
 	}
 	b.WriteString(o.Extra)
 	out["gatewright.yaml"] = []byte(b.String())

@@ -26,6 +26,9 @@ type Options struct {
 	// Environments are those that specs may name; by default development and
 	// production.
 	Environments []string
+	// KeyManagers are the names under which the gateways trust ThunderID; by
+	// default ThunderKeyManager.
+	KeyManagers []string
 	// Progress gets a line now and then. It may be nil.
 	Progress func(line string)
 }
@@ -53,6 +56,9 @@ type Stack struct {
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	if len(o.Environments) == 0 {
 		o.Environments = []string{"development", "production"}
+	}
+	if len(o.KeyManagers) == 0 {
+		o.KeyManagers = []string{KeyManager}
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
