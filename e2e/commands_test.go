@@ -28,6 +28,10 @@ import (
 //	push MESSAGE                commit what is in specs/ and push it
 //	gatewright CODE ARGS...     run a command; its output goes to out and err
 //	daemon start|stop|kill|restart|pause|unpause
+//	replica start|stop|kill|restart|pause|unpause
+//	                            the same with a second daemon on the same database
+//	settings ssh|postgres       read the specs over ssh; keep the inventory in
+//	                            PostgreSQL; before all that needs gatewright
 //	converged N [SECONDS]       wait until N bindings are converged and proved
 //	until AGENT TEXT            wait until the status of a binding holds a text
 //	call STATUS AGENT [WITH [CLIENT]]
@@ -43,7 +47,7 @@ import (
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"agent": plain(deploy, 1, 0), "agents": plain(deployMany, 1, 1), "sleep": plain(sleep, 1, 1), "push": plain(push, 1, 1), "gatewright": plain(command, 2, 0),
-		"daemon": plain(daemon, 1, 1), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
+		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 1), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
 		"call": plain(call, 2, 4), "drift": plain(drift, 2, 2), "gone": plain(gone, 1, 2), "there": plain(there, 1, 2),
 		"peer": plain(disturb, 2, 2),
 	}
@@ -127,8 +131,35 @@ func command(ts *testscript.TestScript, w *world, args []string) {
 	}
 }
 
-func daemon(ts *testscript.TestScript, w *world, args []string) {
-	i := w.install(ts)
+func settings(ts *testscript.TestScript, w *world, args []string) {
+	if w.gatewright != nil {
+		ts.Fatalf("gatewright is installed already")
+	}
+	switch args[0] {
+	case "ssh":
+		w.settings.Repository = w.repository.InsideSSH
+	case "postgres":
+		var err error
+		w.settings.Database, err = w.Postgres(w.ctx)
+		ts.Check(err)
+	default:
+		ts.Fatalf("nothing is known of %q", args[0])
+	}
+}
+
+func daemon(ts *testscript.TestScript, w *world, args []string) { control(ts, w, w.install(ts), args) }
+
+func replica(ts *testscript.TestScript, w *world, args []string) {
+	if w.replica == nil {
+		var err error
+		w.replica, err = w.Install(w.ctx, w.organization+"-replica", w.settings)
+		ts.Check(err)
+	}
+	control(ts, w, w.replica, args)
+}
+
+// control starts, stops or disturbs the daemon of an installation.
+func control(ts *testscript.TestScript, w *world, i *harness.Installation, args []string) {
 	switch args[0] {
 	case "start":
 		ts.Check(i.Start(w.ctx))

@@ -43,20 +43,24 @@ func TestScenarios(t *testing.T) {
 	var r report
 	t.Cleanup(func() { finish(t, s, &r) })
 	fmt.Print("\n", s.Table(), "\n")
+	may, err := recommended(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	faults := func(script string) bool { return strings.HasPrefix(filepath.Base(script), "fault-") }
 	quiet := func(script string) bool { return !faults(script) }
 	t.Run("side-by-side", func(t *testing.T) {
-		run(s, teller{T: t, report: &r}, slices.DeleteFunc(slices.Clone(scripts), faults))
+		run(s, may, teller{T: t, report: &r}, slices.DeleteFunc(slices.Clone(scripts), faults))
 	})
 	t.Run("alone", func(t *testing.T) {
-		run(s, teller{T: t, report: &r, alone: true}, slices.DeleteFunc(slices.Clone(scripts), quiet))
+		run(s, may, teller{T: t, report: &r, alone: true}, slices.DeleteFunc(slices.Clone(scripts), quiet))
 	})
 }
 
 // run runs scripts.
-func run(s *harness.Stack, t teller, scripts []string) {
+func run(s *harness.Stack, may privileges, t teller, scripts []string) {
 	testscript.RunT(t, testscript.Params{
-		Files: scripts, RequireExplicitExec: true, Setup: func(env *testscript.Env) error { return setup(t.T, s, env) },
+		Files: scripts, RequireExplicitExec: true, Setup: func(env *testscript.Env) error { return setup(t.T, s, may, env) },
 		Cmds: commands(),
 	})
 }

@@ -25,6 +25,8 @@ type world struct {
 	organization string
 	by           hand.Hand
 	gatewright   *harness.Installation
+	replica      *harness.Installation
+	repository   harness.Repository
 	settings     harness.Settings
 	// disturbed has what ends the disturbance of each peer that is disturbed.
 	disturbed map[*harness.Container]string
@@ -45,7 +47,7 @@ func worldOf(ts *testscript.TestScript) *world {
 }
 
 // setup gives a script a repository and a configuration.
-func setup(t *testing.T, s *harness.Stack, env *testscript.Env) error {
+func setup(t *testing.T, s *harness.Stack, may privileges, env *testscript.Env) error {
 	t.Helper()
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	w := &world{Stack: s, ctx: t.Context(), organization: name, by: s.Hand(), disturbed: map[*harness.Container]string{}}
@@ -68,7 +70,10 @@ func setup(t *testing.T, s *harness.Stack, env *testscript.Env) error {
 		env.Setenv(key, value)
 	}
 	env.Setenv("REPOSITORY", repository.Outside)
-	w.settings = harness.Settings{Repository: repository.Inside, Organization: name}
+	w.repository = repository
+	w.settings = harness.Settings{
+		Repository: repository.Inside, Organization: name, Installation: name, BaoToken: may.baoToken, Kubeconfig: may.kubeconfig,
+	}
 	return nil
 }
 

@@ -125,6 +125,9 @@ func (s *Stack) Agent(ctx context.Context, organization, project, name string, e
 // Cluster is the administrator's access to the API server.
 func (s *Stack) Cluster() *rest.Config { return rest.CopyConfig(s.cluster.outside) }
 
+// Kubeconfig is the administrator's access to the API server for containers.
+func (s *Stack) Kubeconfig() []byte { return bytes.Clone(s.cluster.inside) }
+
 // errNoKubeconfig says that the API server did not start.
 var errNoKubeconfig = errors.New("the API server has written no kubeconfig")
 

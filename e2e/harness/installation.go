@@ -33,6 +33,9 @@ const (
 
 // Settings are those of an installation.
 type Settings struct {
+	// Installation is the name in every mark; by default that of the
+	// installation's containers. Replicas share it.
+	Installation string
 	// Repository is the git URL of the specs as containers see it.
 	Repository string
 	// Environments that it keeps; by default those of the stack.
@@ -42,7 +45,8 @@ type Settings struct {
 	// KeyManagers are the issuers that specs may name; by default those that
 	// the gateways trust.
 	KeyManagers []string
-	// Database is the inventory; by default a file on a volume of its own.
+	// Database is the URL of a PostgreSQL; by default the inventory is a file on
+	// a volume of its own.
 	Database string
 	// Interval is how often everything is looked at; by default 2s.
 	Interval string
@@ -118,7 +122,14 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 		trust = "knownHosts: git-known-hosts"
 	}
 	fmt.Fprintf(&b, "installation: %q\ndatabase: %q\ninterval: %q\nsource: {repository: %q, branch: main, poll: 1s, auth: {%s, username: %s, password: {file: git-password}}}\n",
-		name, or(o.Database, "sqlite:"+dataDir+"/gatewright.db"), or(o.Interval, "2s"), o.Repository, trust, gitUser)
+		or(o.Installation, name), "sqlite:"+dataDir+"/gatewright.db", or(o.Interval, "2s"), o.Repository, trust, gitUser)
+	if o.Database != "" {
+		// It holds a password.
+		out["database-url"] = []byte(o.Database)
+		text := strings.Replace(b.String(), fmt.Sprintf("database: %q", "sqlite:"+dataDir+"/gatewright.db"), "database: {url: {file: database-url}}", 1)
+		b.Reset()
+		b.WriteString(text)
+	}
 	out["git-ca.pem"], out["git-known-hosts"], out["git-password"] = s.repositories.ca, s.repositories.knownHosts, []byte(gitPassword)
 	if len(o.KeyManagers) == 0 {
 		o.KeyManagers = s.options.KeyManagers

@@ -48,6 +48,9 @@ type Stack struct {
 	thunderURL, baoURL string
 	serial             atomic.Int64
 
+	postgres    sync.Once
+	postgresErr error
+
 	mu         sync.Mutex
 	containers []*Container
 }
