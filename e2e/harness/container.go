@@ -58,6 +58,7 @@ func (s *Stack) start(ctx context.Context, name, image string, opts ...testconta
 // quiet keeps testcontainers from telling of every step.
 type quiet struct{}
 
+// Printf implements testcontainers' logger.
 func (quiet) Printf(string, ...any) {}
 
 // published publishes a port on loopback of the engine's machine alone. The

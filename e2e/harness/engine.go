@@ -66,6 +66,7 @@ func (e *engine) settleReaper(ctx context.Context) error {
 		e.reaper = !disabled
 		return nil
 	}
+	//nolint:staticcheck // which image it will be is said nowhere else
 	if err := e.have(ctx, testcontainers.ReaperDefaultImage); err != nil {
 		return os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 	}

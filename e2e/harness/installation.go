@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -146,9 +147,7 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 	}
 	b.WriteString(o.Extra)
 	out["gatewright.yaml"] = []byte(b.String())
-	for path, data := range o.Files {
-		out[path] = data
-	}
+	maps.Copy(out, o.Files)
 	return out
 }
 
@@ -172,7 +171,7 @@ func (i *Installation) Start(ctx context.Context) (err error) {
 // Stop ends the daemon in order and reports how it ended.
 func (i *Installation) Stop(ctx context.Context) error {
 	limit := stopTime
-	if err := i.Daemon.Container.Stop(ctx, &limit); err != nil {
+	if err := i.Daemon.Stop(ctx, &limit); err != nil {
 		return err
 	}
 	state, err := i.Daemon.State(ctx)
