@@ -23,6 +23,8 @@ import (
 // unless it is named.
 //
 //	agent AGENT...              deploy agents in the cluster, without OAuth
+//	detached AGENT              deploy an agent that does not pass the gateway
+//	promote AGENT               bind the latest release in the environment
 //	agents N                    deploy N agents and write their specs, in which
 //	                            each is protected in production
 //	push MESSAGE                commit what is in specs/ and push it
@@ -46,7 +48,8 @@ import (
 //	                            connect the container of a peer
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"agent": plain(deploy, 1, 0), "agents": plain(deployMany, 1, 1), "sleep": plain(sleep, 1, 1), "push": plain(push, 1, 1), "gatewright": plain(command, 2, 0),
+		"agent": plain(deploy, 1, 0), "agents": plain(deployMany, 1, 1),
+		"detached": plain(detached, 1, 1), "promote": plain(promote, 1, 1), "sleep": plain(sleep, 1, 1), "push": plain(push, 1, 1), "gatewright": plain(command, 2, 0),
 		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 1), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
 		"call": plain(call, 2, 4), "drift": plain(drift, 2, 2), "gone": plain(gone, 1, 2), "there": plain(there, 1, 2),
 		"peer": plain(disturb, 2, 2),
@@ -73,6 +76,16 @@ func deploy(ts *testscript.TestScript, w *world, args []string) {
 		}
 		ts.Check(w.Agent(w.ctx, b.Organization, b.Project, b.Agent, environments...))
 	}
+}
+
+func detached(ts *testscript.TestScript, w *world, args []string) {
+	b := w.agent(args[0])
+	ts.Check(w.Detached(w.ctx, b.Organization, b.Project, b.Agent, "development", "production"))
+}
+
+func promote(ts *testscript.TestScript, w *world, args []string) {
+	b := w.agent(args[0])
+	ts.Check(w.by.Promote(w.ctx, b.Organization, b.Agent, b.Environment))
 }
 
 func deployMany(ts *testscript.TestScript, w *world, args []string) {

@@ -122,6 +122,14 @@ func (s *Stack) Agent(ctx context.Context, organization, project, name string, e
 	})
 }
 
+// Detached puts an agent into the cluster that is reached directly: it is
+// released and bound in each of the environments, without the gateway's trait.
+func (s *Stack) Detached(ctx context.Context, organization, project, name string, environments ...string) error {
+	return openchoreo.Seed(ctx, s.cluster.outside, openchoreo.SeedOptions{Production: []string{"production"}}, openchoreo.AgentSeed{
+		Namespace: organization, Project: project, Component: name, Environments: environments, Detached: true,
+	})
+}
+
 // Cluster is the administrator's access to the API server.
 func (s *Stack) Cluster() *rest.Config { return rest.CopyConfig(s.cluster.outside) }
 
