@@ -23,7 +23,7 @@ func (e *Engine) report(p *Planned) {
 		if wanted == nil || row.DesiredHash != wanted.Hash {
 			continue
 		}
-		if row.Status == inventory.Converged || row.Reason == reasonDrift || row.Reason == proof.InvalidClient {
+		if row.Status == inventory.Converged || s.Restores || row.Reason == reasonDrift || row.Reason == proof.InvalidClient {
 			p.Steps[i].Action, p.Steps[i].Class, p.Steps[i].Drift = plan.Skip, fault.Stalled, true
 			p.Steps[i].Reason = "drift, which is only reported: " + s.Reason
 			p.Steps[i].Hint = "mend it by hand, or set drift: repair for the environment"

@@ -37,9 +37,6 @@ func (d *daemon) events(ctx context.Context) {
 			}
 		case <-timer.C:
 			if st, changed := d.newest(ctx); st != nil {
-				if len(changed) > 0 && whole.running {
-					d.carry(ctx, *st, changed, triggerPush, changed)
-				}
 				whole.start(func() { d.carry(ctx, *st, nil, triggerInterval, changed) })
 			} else {
 				timer.Reset(d.interval())

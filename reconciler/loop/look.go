@@ -28,12 +28,13 @@ func (d *daemon) watchTargets(ctx context.Context) *sync.WaitGroup {
 }
 
 // look queues a binding that was changed at a target. One that nobody asks for
-// is left to the next pass, and one that is worked on to that work: what it
-// ends with is observed.
+// is left to the next pass, and one that is planned already to that plan. One
+// that is worked on is looked at, too: with the identity provider away that work
+// goes on for long, and the API may have been opened since it began.
 func (d *daemon) look(b resource.Binding) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state == nil || d.busy[b] || d.jobs[b] != nil || d.state.wanted[b] == nil {
+	if d.state == nil || d.jobs[b] != nil || d.state.wanted[b] == nil {
 		return
 	}
 	d.seen[b] = true

@@ -222,6 +222,17 @@ func TestDriftIsOnlyReported(t *testing.T) {
 	if row := s.row("booking"); row.Status != inventory.Converged {
 		t.Fatalf("reporting drift keeps a new spec from being applied: %+v", row)
 	}
+	// With the identity provider away the status is another; what is drift is not.
+	s.world.Down[resource.KindClient] = true
+	s.apply()
+	endpoint := resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}
+	stood := s.world.Look(endpoint)
+	s.world.Remove(endpoint)
+	if s.apply(); s.world.Look(endpoint) != nil {
+		t.Fatal("an endpoint was restored though drift is only to be reported")
+	}
+	s.world.Down, s.world.Things[endpoint] = map[resource.Kind]bool{}, stood
+	s.apply()
 	client := resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: resource.ClientOwn}
 	s.world.Remove(client)
 	for range 2 {

@@ -218,8 +218,11 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	r.after = d.after
 	var now []*job
 	d.mu.Lock()
+	// A revision that came while this was planned has a plan of its own, which
+	// an older one must not take the place of.
+	newer := d.newerThan(&st)
 	for _, j := range jobs {
-		if j.binding.Organization == "" || (d.busy[j.binding] && !changed[j.binding]) {
+		if j.binding.Organization == "" || newer[j.binding] || (d.busy[j.binding] && !changed[j.binding]) {
 			now = append(now, j)
 			continue
 		}
@@ -237,7 +240,7 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 		r.do(ctx, j, d.followers)
 	}
 	for _, j := range jobs {
-		if j.binding.Organization != "" {
+		if j.binding.Organization != "" && !newer[j.binding] {
 			d.queue.Add(j.binding)
 		}
 	}
@@ -250,11 +253,17 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 func (d *daemon) current(st *State, p *Planned) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state.Revision.Hash == st.Revision.Hash {
-		return
-	}
-	newer := difference(st, d.state)
+	newer := d.newerThan(st)
 	p.Steps = slices.DeleteFunc(p.Steps, func(s plan.Step) bool { return newer[s.ID.Binding] })
+}
+
+// newerThan lists the bindings that the current revision asks otherwise than
+// st. The lock is held.
+func (d *daemon) newerThan(st *State) Scope {
+	if d.state.Revision.Hash == st.Revision.Hash {
+		return nil
+	}
+	return difference(st, d.state)
 }
 
 // guard holds back what p takes away if it is too much at once.
@@ -292,12 +301,15 @@ func (d *daemon) work(ctx context.Context, b resource.Binding) {
 	d.mu.Lock()
 	j := d.jobs[b]
 	delete(d.jobs, b)
+	followed := d.busy[b]
 	d.busy[b] = true
 	st, trigger := d.state, d.trigger(b)
 	d.mu.Unlock()
 	if j == nil && trigger == triggerWatch {
 		if j = d.restoring(ctx, *st, b); j != nil {
 			d.queue.AddAfter(b, settle) // for the rest of it
+		} else if followed {
+			return // whoever follows its rollout looks at the rest
 		}
 	}
 	if j == nil {
