@@ -167,6 +167,8 @@ func (w *world) powerless() (string, error) {
 		} `json:"auth"`
 	}
 	err := answer(w.bao, req, &made)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.secrets[made.Auth.Token] = true
 	return made.Auth.Token, err
 }

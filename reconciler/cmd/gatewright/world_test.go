@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/client-go/rest"
 
@@ -81,8 +82,9 @@ type world struct {
 	thunder *thunder.Server
 	bao     *openbao.Server
 	cluster *faulty.Proxy
-	// user is who calls the cluster.
-	user http.RoundTripper
+	// user is who calls the cluster: a transport. A command that has
+	// ended may have left a call behind that still reads it.
+	user atomic.Value
 	// urls are the addresses of the three.
 	urls    map[string]string
 	closers []func()
@@ -188,7 +190,7 @@ func (w *world) front() error {
 			r.SetURL(at)
 			r.Out.Header.Del("Authorization") // user has one of its own
 		},
-		Transport: transport(func(r *http.Request) (*http.Response, error) { return w.user.RoundTrip(r) }),
+		Transport: transport(func(r *http.Request) (*http.Response, error) { return w.user.Load().(transport)(r) }),
 	}
 	w.cluster = faulty.New(proxy, faulty.Options{})
 	w.serve("cluster", nil)(w.cluster)
@@ -206,8 +208,12 @@ func (w *world) become(user string) error {
 	if err != nil {
 		return err
 	}
-	w.user, err = rest.TransportFor(cfg)
-	return err
+	as, err := rest.TransportFor(cfg)
+	if err != nil {
+		return err
+	}
+	w.user.Store(transport(as.RoundTrip))
+	return nil
 }
 
 // seed creates the agents, and a gateway for them that trusts our Thunder.
