@@ -95,6 +95,8 @@ type Authentication struct {
 	// Test asks for a client for test tokens, or for none; Unsaid leaves it to
 	// the environment's default.
 	Test Choice `json:"test,omitzero"`
+	// Rotation holds for every client that has none of its own.
+	Rotation *Rotation `json:"rotation,omitempty"`
 	// Clients is sorted by name.
 	Clients []Client `json:"clients,omitempty"`
 }

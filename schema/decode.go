@@ -159,6 +159,7 @@ func (d *decoder) authentication(v cue.Value) Authentication {
 	if f, ok := d.field(v, "test"); ok {
 		a.Test = choiceOf(d.flag(f))
 	}
+	a.Rotation = d.rotation(v)
 	if f, ok := d.field(v, "clients"); ok {
 		d.each(f, func(name string, v cue.Value) { a.Clients = append(a.Clients, d.client(name, v)) })
 	}
@@ -168,11 +169,16 @@ func (d *decoder) authentication(v cue.Value) Authentication {
 
 // client reads a client.
 func (d *decoder) client(name string, v cue.Value) Client {
-	c := Client{Name: name}
-	if f, ok := d.field(v, "rotation"); ok {
-		c.Rotation = &Rotation{Every: d.seconds(f, "every"), Overlap: d.seconds(f, "overlap")}
+	return Client{Name: name, Rotation: d.rotation(v)}
+}
+
+// rotation reads how often secrets are replaced; nil if v does not say.
+func (d *decoder) rotation(v cue.Value) *Rotation {
+	f, ok := d.field(v, "rotation")
+	if !ok {
+		return nil
 	}
-	return c
+	return &Rotation{Every: d.seconds(f, "every"), Overlap: d.seconds(f, "overlap")}
 }
 
 // suspend reads a suspension.

@@ -55,16 +55,16 @@ var rules = map[string]rule{
 	authPath + ".token.validity": {
 		"bad-duration", "a duration of whole seconds from 1s to 24h", "write it as 15m or 1h30m",
 	},
-	authPath + ".test":               {"wrong-type", "true or false", ""},
-	authPath + ".clients":            {"wrong-type", "a mapping of client names to their settings", ""},
-	authPath + ".clients.*":          {"wrong-type", "a mapping, which may be empty", "write {} for a client without settings"},
-	authPath + ".clients.*.rotation": {"wrong-type", "a mapping with every and overlap", ""},
-	authPath + ".clients.*.rotation.every": {
-		"bad-duration", "a duration of whole seconds from 1s to 366 days", "write it as 720h",
-	},
-	authPath + ".clients.*.rotation.overlap": {
-		"bad-duration", "a duration of whole seconds, at least 1s and shorter than every", "write it as 24h",
-	},
+	authPath + ".test":             {"wrong-type", "true or false", ""},
+	authPath + ".clients":          {"wrong-type", "a mapping of client names to their settings", ""},
+	authPath + ".clients.*":        {"wrong-type", "a mapping, which may be empty", "write {} for a client without settings"},
+	authPath + ".rotation":         rotationRule,
+	authPath + ".rotation.every":   everyRule,
+	authPath + ".rotation.overlap": overlapRule,
+
+	authPath + ".clients.*.rotation":         rotationRule,
+	authPath + ".clients.*.rotation.every":   everyRule,
+	authPath + ".clients.*.rotation.overlap": overlapRule,
 }
 
 // authPath is the path of an environment's authentication.
@@ -82,6 +82,9 @@ var (
 	suspendRule  = rule{"wrong-type", "a mapping with reason and until", ""}
 	reasonRule   = rule{"bad-reason", "one line of text", ""}
 	timeRule     = rule{"bad-time", "a time of RFC 3339", "write it as 2026-12-01T08:00:00Z"}
+	rotationRule = rule{"wrong-type", "a mapping with every and overlap", ""}
+	everyRule    = rule{"bad-duration", "a duration of whole seconds from 1s to 366 days", "write it as 720h"}
+	overlapRule  = rule{"bad-duration", "a duration of whole seconds, at least 1s and shorter than every", "write it as 24h"}
 	deletionRule = rule{"bad-deletion", `"prune", "protect" or "orphan"`, ""}
 )
 
@@ -98,11 +101,12 @@ var members = map[string][]string{
 	authPath + ".token":      {"validity"},
 	authPath + ".clients.*":  {"rotation"},
 
+	authPath + ".rotation":           {"every", "overlap"},
 	authPath + ".clients.*.rotation": {"every", "overlap"},
 }
 
 // oauth2Fields are the fields that belong to scheme oauth2 alone.
-var oauth2Fields = []string{"header", "prefix", "forwardToken", "issuers", "token", "test", "clients"}
+var oauth2Fields = []string{"header", "prefix", "forwardToken", "issuers", "token", "test", "rotation", "clients"}
 
 // open are the mappings whose keys are chosen by the author.
 var open = map[string]bool{
