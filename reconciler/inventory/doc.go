@@ -1,7 +1,7 @@
 // Package inventory remembers what this installation owns, what it was about
 // to do and what came of it: bindings with their status, owned resources,
-// intents before effects and outcomes after them, runs, an audit trail and the
-// leases that leave one writer per environment.
+// intents before effects and outcomes after them, runs, an audit trail, what
+// people have suspended, and the leases that leave one writer per environment.
 //
 // It is a memory, not the truth. With the database gone, the next pass finds
 // everything again by derived ids and marks and changes nothing at the

@@ -63,11 +63,13 @@ func (s *Store) Event(ctx context.Context, e Event) error {
 	if row.At == 0 {
 		row.At = s.micros()
 	}
-	return s.write(ctx, "store event", func(ctx context.Context, tx bun.Tx) error {
-		row.ID = 0
-		_, err := tx.NewInsert().Model(&row).Exec(ctx)
-		return err
-	})
+	return s.write(ctx, "store event", func(ctx context.Context, tx bun.Tx) error { return addEvent(ctx, tx, row) })
+}
+
+// addEvent stores an event as part of what it tells of.
+func addEvent(ctx context.Context, tx bun.Tx, row eventRow) error {
+	_, err := tx.NewInsert().Model(&row).Exec(ctx)
+	return err
 }
 
 // Events returns the events that f selects, newest first.
