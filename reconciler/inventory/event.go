@@ -72,6 +72,21 @@ func addEvent(ctx context.Context, tx bun.Tx, row eventRow) error {
 	return err
 }
 
+// orders are the actions by which people ask a running daemon for something.
+var orders = []string{ActionSuspend, ActionResume}
+
+// LastOrder is the id of the newest event by which somebody asked the daemon
+// for something, and zero if there is none. It grows whenever one comes.
+func (s *Store) LastOrder(ctx context.Context) (int64, error) {
+	var id int64
+	err := s.reads.NewSelect().Model((*eventRow)(nil)).Column("id").Where("action IN (?)", bun.List(orders)).
+		Order("id DESC").Limit(1).Scan(ctx, &id)
+	if missing(err) {
+		return 0, nil
+	}
+	return id, s.fault("read events", err)
+}
+
 // Events returns the events that f selects, newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	var rows []eventRow

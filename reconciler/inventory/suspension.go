@@ -121,7 +121,7 @@ func (s *Store) EndSuspensions(ctx context.Context, now time.Time) error {
 				continue // another process was first
 			}
 			err = addEvent(ctx, tx, eventRow{
-				At: r.Until, Actor: endedByItself, Action: ActionSuspensionEnd, Environment: r.Environment,
+				At: r.Until, Actor: itself, Action: ActionSuspensionEnd, Environment: r.Environment,
 				Identity: identityOf(r.binding()), Message: "it was asked for by " + r.Author + ": " + r.Reason,
 			})
 			if err != nil {
@@ -132,8 +132,8 @@ func (s *Store) EndSuspensions(ctx context.Context, now time.Time) error {
 	})
 }
 
-// endedByItself is the actor of what nobody did.
-const endedByItself = "gatewright"
+// itself is the actor of what no person did.
+const itself = "gatewright"
 
 // on selects the row of k.
 func (k key) on(q *bun.DeleteQuery) *bun.DeleteQuery {

@@ -82,6 +82,9 @@ func TestSuspensions(t *testing.T) {
 			{Actor: "ada", Action: "suspend", Binding: travel},
 			{Actor: "ada", Action: "suspend", Binding: travel},
 		}
+		if last, err := s.LastOrder(t.Context()); err != nil || last != got[1].ID {
+			t.Errorf("the last order is %d, %v, want that of the resumption", last, err)
+		}
 		if got[0].At != all.Until || got[0].Message != want[0].Message {
 			t.Errorf("the end is told as %+v", got[0])
 		}

@@ -90,6 +90,7 @@ const (
 	triggerInterval = "interval"
 	triggerRetry    = "retry"
 	triggerWatch    = "watch"
+	triggerOrder    = "order"
 )
 
 func (o Options) withDefaults() Options {

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -10,12 +12,15 @@ import (
 // to wait for it.
 func (d *daemon) events(ctx context.Context) {
 	pushes := d.Source.Watch(ctx)
+	said := d.orders(ctx, "")
 	if st, changed := d.newest(ctx); st != nil {
 		d.carry(ctx, *st, nil, triggerStart, changed)
 	}
 	defer d.watchTargets(ctx).Wait()
 	timer := time.NewTimer(d.interval())
 	defer timer.Stop()
+	orders := time.NewTicker(heed)
+	defer orders.Stop()
 	whole := wholePass{ended: make(chan struct{}, 1)}
 	defer whole.wait()
 	for {
@@ -41,12 +46,46 @@ func (d *daemon) events(ctx context.Context) {
 			} else {
 				timer.Reset(d.interval())
 			}
+		case <-orders.C:
+			now := d.orders(ctx, said)
+			if now == said {
+				continue
+			}
+			said = now
+			if st, changed := d.newest(ctx); st != nil {
+				whole.start(func() { d.carry(ctx, *st, nil, triggerOrder, changed) })
+			}
 		case <-whole.ended:
 			if whole.next(); !whole.running {
 				timer.Reset(d.interval())
 			}
 		}
 	}
+}
+
+// heed is how often the inventory is asked what people want: what they suspend
+// is looked up again before each effect, but what they resume, or what ends by
+// itself, is not to wait for the interval.
+const heed = 2 * time.Second
+
+// orders names what people want now, and is last where that cannot be read.
+func (d *daemon) orders(ctx context.Context, last string) string {
+	suspensions, err := d.Store.Suspensions(ctx)
+	if err != nil {
+		return last
+	}
+	order, err := d.Store.LastOrder(ctx)
+	if err != nil {
+		return last
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "order %d\n", order)
+	for _, s := range suspensions {
+		if s.Active(d.Options.Now()) {
+			fmt.Fprintf(&b, "%s is suspended\n", s.Scope)
+		}
+	}
+	return b.String()
 }
 
 // wholePass runs one pass over all bindings at a time. One that is asked for

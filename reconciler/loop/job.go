@@ -36,6 +36,8 @@ type Outcome struct {
 	Rollout resource.Rollout
 	// Err is the first failure; its class says what follows from it.
 	Err error
+	// suspended is a suspension that came after the plan.
+	suspended *suspension
 }
 
 // jobs cuts a plan into the bindings that need work: those with effects, and
@@ -89,6 +91,9 @@ func (e *Engine) counts(b resource.Binding) time.Duration {
 // carryOut does the steps of j.
 func (e *Engine) carryOut(ctx context.Context, record apply.Recorder, j *job) Outcome {
 	out := Outcome{Binding: j.binding}
+	if out.suspended, out.Err = e.overtaken(ctx, j); out.Err != nil {
+		return out
+	}
 	env := e.environment(j.binding.Environment)
 	executor := apply.Executor{Targets: env.Targets, Prover: env.Prover, Record: record, Log: e.Log, Now: e.Options.Now}
 	result := executor.Binding(ctx, j.steps, func(id resource.ID) resource.Observed { return j.observed[id] })

@@ -51,7 +51,12 @@ type Planned struct {
 	Discovered bool
 	// undiscovered are the environments whose marks could not all be read.
 	undiscovered map[string]bool
-	scope        Scope
+	// suspended is what must not be changed, bindings whose spec is gone and
+	// environments included.
+	suspended map[resource.Binding]suspension
+	// lapsed reports that a suspension is over and still recorded.
+	lapsed bool
+	scope  Scope
 }
 
 // Plan observes what st asks for within scope and says what to do. It changes
@@ -88,8 +93,11 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	if err != nil {
 		return nil, err
 	}
+	if err := e.suspended(ctx, p, gone); err != nil {
+		return nil, err
+	}
 	p.Plan = plan.Compute(plan.Input{
-		Desired: set, Observed: p.Observed, Gone: gone, Suspended: e.suspended(set),
+		Desired: set, Observed: p.Observed, Gone: gone, Suspended: reasons(p.suspended),
 		Proved: proved(p), PruneBlocked: blocked, Owned: len(p.Owned),
 	})
 	p.Revision = st.Revision.Hash
@@ -253,18 +261,6 @@ func (e *Engine) observeKind(ctx context.Context, env *Environment, kind resourc
 	}
 	e.Metrics.observed(env.Name, t.Name(), len(resources), time.Since(started))
 	return got
-}
-
-// suspended lists the bindings of set whose specs ask to be left alone now.
-func (e *Engine) suspended(set desired.Set) map[resource.Binding]string {
-	now := e.Options.Now()
-	out := map[resource.Binding]string{}
-	for _, b := range set.Bindings {
-		if b.Suspend != nil && now.Before(b.Suspend.Until) {
-			out[b.Binding] = fmt.Sprintf("%s (until %s)", b.Suspend.Reason, b.Suspend.Until.Format(time.RFC3339))
-		}
-	}
-	return out
 }
 
 // pruneBlocked says why nothing may be pruned for st.

@@ -94,6 +94,11 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 		adopted = append(adopted, p.Owned...)
 	}
 	owns := inventory.Settlement{Added: adopted, Removed: vanished(p)}
+	if p.lapsed {
+		if err := e.Store.EndSuspensions(ctx, e.Options.Now()); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(e.own(ctx, owns), e.Store.SaveBindings(ctx, rows), e.Store.DeleteBindings(ctx, spentRows)); err != nil {
 		return err
 	}
@@ -164,6 +169,14 @@ func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, st
 	if wanted != nil {
 		e.describe(&row, wanted, p.Observed)
 	}
+	suspended, ok := p.suspended[b]
+	if o != nil && o.suspended != nil {
+		suspended, ok = *o.suspended, true
+	}
+	row.SuspendedUntil, row.SuspendReason = nil, ""
+	if ok {
+		row.SuspendedUntil, row.SuspendReason = &suspended.until, suspended.reason
+	}
 	err := unfinished(steps)
 	if o != nil {
 		err = o.Err
@@ -185,10 +198,6 @@ func restored(steps []plan.Step) bool {
 func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, observed map[resource.ID]resource.Observed) {
 	row.Enabled, row.Scheme, row.Deletion = wanted.Enabled(), wanted.Scheme, wanted.Deletion
 	row.SpecFile, row.SpecLine, row.DesiredHash = wanted.Position.File, wanted.Position.Line, wanted.Hash
-	row.SuspendedUntil, row.SuspendReason = nil, ""
-	if s := wanted.Suspend; s != nil && e.Options.Now().Before(s.Until) {
-		row.SuspendedUntil, row.SuspendReason = &s.Until, s.Reason
-	}
 	row.ClientID, row.ApplicationID, row.CredentialPath, row.Clients = "", "", "", nil
 	for _, r := range wanted.Resources {
 		switch r.ID.Kind {
@@ -212,13 +221,14 @@ func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, obser
 //
 //	spec     | suspended | error                    | status
 //	---------+-----------+--------------------------+-----------
-//	there    | yes       | none, or only of waiting | suspended
+//	there    | yes       | none                     | suspended
+//	any      | yes       | waiting                  | suspended
 //	there    | no        | none                     | converged
 //	any      | any       | transient, unknown       | failing
 //	any      | any       | waiting                  | waiting
 //	any      | any       | stalled, unsafe          | stalled
 //	any      | any       | conflict                 | conflict
-//	gone     |           | none                     | locked
+//	gone     | any       | none                     | locked
 func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err error) {
 	before := row.Status
 	row.Class, row.Reason, row.Message, row.Hint = "", "", "", ""

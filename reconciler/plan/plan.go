@@ -23,7 +23,8 @@ type Input struct {
 	Observed map[resource.ID]resource.Observed
 	// Gone are the owned resources that the desired set lacks.
 	Gone []Gone
-	// Suspended are the bindings that must not be changed now, and why.
+	// Suspended are the bindings that must not be changed now, and why. One
+	// that names an environment alone stands for its key managers.
 	Suspended map[resource.Binding]string
 	// Proved are the bindings whose endpoint has stood as it is desired now, and
 	// was proved then. What differs of it is drift, and the key to it exists.
@@ -89,6 +90,9 @@ func (p *planner) keyManagers() {
 	p.trust = map[resource.ID]Step{}
 	for _, r := range p.in.Desired.KeyManagers {
 		s := keyManagerStep(r, p.in.Observed[r.ID])
+		if reason, ok := p.in.Suspended[r.ID.Binding]; ok {
+			s = Suspend([]Step{s}, reason)[0]
+		}
 		p.trust[r.ID] = s
 		p.steps = append(p.steps, s)
 	}
@@ -137,7 +141,7 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 		mine[0] = endpoint
 	}
 	if reason, ok := p.in.Suspended[b.Binding]; ok {
-		suspend(p.steps[first:], reason)
+		Suspend(p.steps[first:], reason)
 	}
 }
 
@@ -153,14 +157,16 @@ func after(s, dep Step) Step {
 	return s
 }
 
-// suspend turns every effect among steps into a skip.
-func suspend(steps []Step, reason string) {
+// Suspend turns every effect among steps into a skip, in place: the closing of
+// an API that somebody has opened is a change as well. It returns steps.
+func Suspend(steps []Step, reason string) []Step {
 	for i := range steps {
 		if steps[i].Action.Effectful() {
 			steps[i].Action, steps[i].Class, steps[i].Reason = Skip, fault.Waiting, "suspended: "+reason
-			steps[i].DependsOn = nil
+			steps[i].Hint, steps[i].DependsOn = "", nil
 		}
 	}
+	return steps
 }
 
 // compareDeletes orders deletes: by client, the application before its
