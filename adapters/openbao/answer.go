@@ -171,18 +171,26 @@ func (r record) text(field string) string {
 	return s
 }
 
-// credential is r as the core sees it. The digest goes by the client id that the
-// credential is for, whatever stands in its field: a field that somebody
-// changed does not make the secret another one.
+// credential is r as the core sees it. The digest goes by the client id of the
+// application that the credential is for, whatever stands in its field: a field
+// that somebody changed does not make the secret another one.
 func (r record) credential(e entry) resource.Credential {
-	c := resource.Credential{Path: e.path, MarkDigest: r.custom[markDigest]}
+	c := resource.Credential{Path: e.path, MarkDigest: r.custom[markDigest], Application: r.application(e.id)}
 	if !r.live {
 		return c
 	}
 	c.ClientID, c.TokenEndpoint = r.text(fieldClientID), r.text(fieldTokenEndpoint)
 	c.Issuer, c.Audience = r.text(fieldIssuer), r.text(fieldAudience)
-	c.ClientSecret = resource.NewSecret(r.text(fieldClientSecret))
-	c.SecretDigest = c.ClientSecret.Digest(e.clientID())
+	c.ClientSecret = r.secret()
+	c.SecretDigest = c.ClientSecret.Digest(e.id.Binding.ClientID(c.Application))
+	c.Since = since(r.created)
+	if c.SecretDigest == c.MarkDigest {
+		// A version that changed something else keeps the secret and its age.
+		if at := since(r.custom[markSince]); !at.IsZero() {
+			c.Since = at
+		}
+		c.Until = since(r.custom[markUntil])
+	}
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
@@ -87,7 +88,7 @@ func (c *change) fail(f *fault.Error) *fault.Error {
 // done is the outcome where a record is what the step asks for.
 func (c *change) done(r record) (target.Outcome, *fault.Error) {
 	return target.Outcome{
-		Secret: resource.NewSecret(r.text(fieldClientSecret)), Version: r.guard(), Writes: c.writes,
+		Secret: r.secret(), Version: r.guard(), Writes: c.writes,
 	}, nil
 }
 
@@ -134,8 +135,20 @@ func (c *change) holds(r record) bool {
 }
 
 // digest names the secret that stands in an entry.
-func (c *change) digest(r record) string {
-	return resource.NewSecret(r.text(fieldClientSecret)).Digest(c.entry.clientID())
+func (c *change) digest(r record) string { return r.digest(c.entry.id) }
+
+// mark is the mark of a secret that is about to be written, and its digest.
+func (c *change) mark(secret resource.Secret) (map[string]string, string) {
+	application := c.entry.id.Name
+	if spare := resource.Spare(application); c.step.After.Credential.ClientID == c.entry.id.Binding.ClientID(spare) {
+		application = spare
+	}
+	digest := secret.Digest(c.entry.id.Binding.ClientID(application))
+	var until time.Time
+	if c.step.Rotates {
+		until = c.input.At.Add(c.step.Overlap.Duration())
+	}
+	return c.target.mark(c.entry.id, digest, application, c.input.At, until), digest
 }
 
 // write stores fields after a version and looks again if the answer is lost.

@@ -38,9 +38,9 @@ func (c *change) create(ctx context.Context) (target.Outcome, *fault.Error) {
 func (c *change) createNew(ctx context.Context) (target.Outcome, *fault.Error) {
 	t := c.target
 	secret := resource.GenerateSecret()
-	digest := secret.Digest(c.entry.clientID())
+	mark, digest := c.mark(secret)
 	c.writes++
-	if err := t.createMark(ctx, c.entry, digest); err != nil {
+	if err := t.createMark(ctx, c.entry, mark); err != nil {
 		f := t.settle(ctx, c.place("metadata", "create"), err, func(ctx context.Context) (bool, *fault.Error) {
 			r, f := t.readAbout(ctx, c.entry)
 			owner, _ := t.owner(c.entry.id, r.custom)
@@ -50,7 +50,7 @@ func (c *change) createNew(ctx context.Context) (target.Outcome, *fault.Error) {
 			return target.Outcome{Writes: c.writes}, f
 		}
 	}
-	marked := record{there: true, custom: t.markText(c.entry.id, digest)}
+	marked := record{there: true, custom: mark}
 	out, f := c.write(ctx, marked, c.fields(nil, secret))
 	if f != nil && f.Reason == "Moved" {
 		f = c.unmark(ctx, f)
@@ -70,20 +70,9 @@ func (c *change) unmark(ctx context.Context, f *fault.Error) *fault.Error {
 		return f
 	}
 	c.writes++
-	if err := t.patchMark(ctx, c.entry, map[string]any{
-		markManager: nil, markInstallation: nil, markBinding: nil, markClient: nil, markDigest: nil,
-	}); err != nil {
+	if err := t.removeMark(ctx, c.entry); err != nil {
 		return t.explain(c.place("metadata", "patch"), err)
 	}
 	r.custom = nil
 	return c.mine(r)
-}
-
-// markText is the mark as the store gives it back.
-func (t *Target) markText(id resource.ID, digest string) map[string]string {
-	out := map[string]string{}
-	for k, v := range t.mark(id, digest) {
-		out[k], _ = v.(string)
-	}
-	return out
 }

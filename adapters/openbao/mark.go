@@ -2,6 +2,7 @@ package openbao
 
 import (
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -15,15 +16,67 @@ const (
 	markClient       = "client"
 	markDigest       = "digest"
 	manager          = "gatewright"
+
+	// What the mark says of the secret beside its digest. It counts as long as
+	// the digest is that of the secret that stands.
+	markApplication = "application"
+	markSince       = "since"
+	markUntil       = "until"
 )
 
-// mark makes the mark of an entry. The digest is that of the secret that is
-// about to be written.
-func (t *Target) mark(id resource.ID, digest string) map[string]any {
-	return map[string]any{
+// marks are all keys of a mark.
+var marks = []string{markManager, markInstallation, markBinding, markClient, markDigest, markApplication, markSince, markUntil}
+
+// mark makes the mark of an entry whose secret, with this digest, is about to be
+// written at a time for an application. If it is the first secret of that
+// application, until is how long the one before it serves; it is zero elsewise,
+// and what the mark says of that stays.
+func (t *Target) mark(id resource.ID, digest, application string, at, until time.Time) map[string]string {
+	out := map[string]string{
 		markManager: manager, markInstallation: t.config.Installation,
-		markBinding: id.Binding.String(), markClient: id.Name, markDigest: digest,
+		markBinding: id.Binding.String(), markClient: id.Name, markDigest: digest, markApplication: application,
 	}
+	if !at.IsZero() {
+		out[markSince] = at.UTC().Format(time.RFC3339)
+	}
+	if !until.IsZero() {
+		out[markUntil] = until.UTC().Format(time.RFC3339)
+	}
+	return out
+}
+
+// application is which of a client's two applications an entry holds the secret
+// of.
+//
+//	client_id of the entry | digest of the mark               | application
+//	-----------------------+----------------------------------+------------------
+//	cannot be read         | any                              | as marked
+//	one of the two         | of the secret, under another one | as marked: only
+//	                       |                                  | the field differs
+//	one of the two         | else                             | as the field says
+//	any other              | any                              | as marked
+func (r record) application(id resource.ID) string {
+	marked := id.Name
+	if spare := resource.Spare(id.Name); r.custom[markApplication] == spare {
+		marked = spare
+	}
+	for _, name := range []string{id.Name, resource.Spare(id.Name)} {
+		if !r.live || r.text(fieldClientID) != id.Binding.ClientID(name) {
+			continue
+		}
+		if name == marked || r.secret().Digest(id.Binding.ClientID(marked)) != r.custom[markDigest] {
+			return name
+		}
+	}
+	return marked
+}
+
+// secret is the secret that stands in an entry.
+func (r record) secret() resource.Secret { return resource.NewSecret(r.text(fieldClientSecret)) }
+
+// digest names the secret that stands in an entry.
+func (r record) digest(id resource.ID) string {
+	return r.secret().Digest(id.Binding.ClientID(r.application(id)))
 }
 
 // owner reads a mark.

@@ -14,9 +14,6 @@ type entry struct {
 	key  string // the same without the mount
 }
 
-// clientID is the OAuth client_id that e is the credential of.
-func (e entry) clientID() string { return e.id.Binding.ClientID(e.id.Name) }
-
 // locate derives where a credential is kept. The state's own path, where there
 // is one, must agree: it was derived from the same configuration, and pruning
 // has nothing but the id to go by.

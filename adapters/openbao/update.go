@@ -32,7 +32,7 @@ func (c *change) update(ctx context.Context) (target.Outcome, *fault.Error) {
 	if !r.live || r.text(fieldClientSecret) == "" || c.step.NewSecret {
 		return c.complete(ctx, r)
 	}
-	return c.write(ctx, r, c.fields(r.fields, resource.NewSecret(r.text(fieldClientSecret))))
+	return c.write(ctx, r, c.fields(r.fields, r.secret()))
 }
 
 // tookEffect reports that there is nothing left to do. A new secret took effect
@@ -46,13 +46,17 @@ func (c *change) tookEffect(r record) bool {
 	return !c.step.NewSecret || ok && !c.seen(r) && r.custom[markDigest] == c.digest(r) && r.custom[markDigest] != g.digest
 }
 
-// complete gives an entry of ours another secret: the one that the client holds
-// if an earlier version has it, so that consumers go on working, else a fresh
-// one. Where the version that stands has it already, a fresh one was asked for.
+// complete gives an entry of ours another secret: that of the application that
+// takes over in a rotation; or the one that the client holds if an earlier
+// version has it, so that consumers go on working; else a fresh one. Where the version that stands has it already, a fresh one was asked for.
 func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault.Error) {
 	t := c.target
 	secret := resource.GenerateSecret()
-	if peer := c.input.PeerDigest; peer != "" && (!r.live || c.digest(r) != peer) {
+	if c.step.Rotates {
+		if secret = c.input.Secret; secret.IsZero() {
+			return target.Outcome{}, c.fail(fault.New(fault.Stalled, "BadStep", "the step says no secret to rotate to"))
+		}
+	} else if peer := c.input.PeerDigest; peer != "" && (!r.live || c.digest(r) != peer) {
 		found, ok, f := c.recover(ctx, r, peer)
 		if f != nil {
 			return target.Outcome{Writes: c.writes}, f
@@ -61,11 +65,10 @@ func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault
 			secret = found
 		}
 	}
-	digest := secret.Digest(c.entry.clientID())
-	mark := t.markText(c.entry.id, digest)
+	mark, digest := c.mark(secret)
 	if r.custom[markDigest] != digest {
 		c.writes++
-		if err := t.patchMark(ctx, c.entry, t.mark(c.entry.id, digest)); err != nil {
+		if err := t.patchMark(ctx, c.entry, mark); err != nil {
 			f := t.settle(ctx, c.place("metadata", "patch"), err, func(ctx context.Context) (bool, *fault.Error) {
 				now, f := t.readAbout(ctx, c.entry)
 				return now.custom[markDigest] == digest, f
@@ -141,5 +144,5 @@ func (c *change) secretOf(ctx context.Context, version int, digest string) (reso
 	if !r.live || c.digest(r) != digest {
 		return resource.Secret{}, false, nil
 	}
-	return resource.NewSecret(r.text(fieldClientSecret)), true, nil
+	return r.secret(), true, nil
 }

@@ -75,19 +75,30 @@ func (t *Target) putData(ctx context.Context, key string, fields map[string]json
 
 // createMark marks a key that does not exist. The check-and-set of metadata
 // refuses if somebody made metadata of the key meanwhile.
-func (t *Target) createMark(ctx context.Context, e entry, digest string) error {
+func (t *Target) createMark(ctx context.Context, e entry, mark map[string]string) error {
 	return t.quiet(ctx, func(ctx context.Context, l *api.Logical) (*api.Secret, error) {
 		return l.WriteWithContext(ctx, t.api("metadata", e.key), map[string]any{
-			"custom_metadata": t.mark(e.id, digest), "metadata_cas": 0,
+			"custom_metadata": mark, "metadata_cas": 0,
 		})
 	})
 }
 
 // patchMark changes the mark of a key of ours and leaves the rest of its custom
 // metadata alone.
-func (t *Target) patchMark(ctx context.Context, e entry, custom map[string]any) error {
+func (t *Target) patchMark(ctx context.Context, e entry, mark map[string]string) error {
 	return t.quiet(ctx, func(ctx context.Context, l *api.Logical) (*api.Secret, error) {
-		return l.JSONMergePatch(ctx, t.api("metadata", e.key), map[string]any{"custom_metadata": custom})
+		return l.JSONMergePatch(ctx, t.api("metadata", e.key), map[string]any{"custom_metadata": mark})
+	})
+}
+
+// removeMark takes our mark from a key.
+func (t *Target) removeMark(ctx context.Context, e entry) error {
+	none := map[string]any{}
+	for _, key := range marks {
+		none[key] = nil
+	}
+	return t.quiet(ctx, func(ctx context.Context, l *api.Logical) (*api.Secret, error) {
+		return l.JSONMergePatch(ctx, t.api("metadata", e.key), map[string]any{"custom_metadata": none})
 	})
 }
 

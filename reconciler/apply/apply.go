@@ -37,6 +37,8 @@ type Settled struct {
 	Begun bool
 	// Version is the credential's version, where the step was on one.
 	Version string
+	// RolledBack reports that the effect was made and taken back.
+	RolledBack bool
 }
 
 // Credentials proves that a credential gets the right token.
@@ -62,6 +64,9 @@ type Result struct {
 	// Endpoint reports that the endpoint was changed, so that its rollout is
 	// to be awaited and proved.
 	Endpoint bool
+	// Rotated reports that the binding's own credential was replaced, so that
+	// the endpoint is to be proved with it.
+	Rotated bool
 	// Err is the first failure; the steps after it that depend on it were not
 	// carried out.
 	Err error
@@ -75,7 +80,10 @@ const bookkeeping = 10 * time.Second
 // binding (or to one environment's key managers) and are in order. observed
 // returns what the plan was made from.
 func (e *Executor) Binding(ctx context.Context, steps []plan.Step, observed func(resource.ID) resource.Observed) Result {
-	r := run{Executor: e, observed: observed, failed: map[resource.ID]error{}, secrets: map[string]resource.Secret{}}
+	r := run{
+		Executor: e, observed: observed, all: steps, failed: map[resource.ID]error{},
+		secrets: map[string]resource.Secret{}, fresh: map[string]resource.Secret{}, rotated: map[string]bool{},
+	}
 	r.result.Proofs = map[string]resource.Proof{}
 	var effects []plan.Step
 	for _, s := range steps {
@@ -92,7 +100,7 @@ func (e *Executor) Binding(ctx context.Context, steps []plan.Step, observed func
 		return r.result
 	}
 	for i, s := range effects {
-		r.step(ctx, s, numbers[i], steps)
+		r.step(ctx, s, numbers[i])
 	}
 	save, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
 	defer cancel()
@@ -106,19 +114,25 @@ func (e *Executor) Binding(ctx context.Context, steps []plan.Step, observed func
 type run struct {
 	*Executor
 	observed func(resource.ID) resource.Observed
+	// all are the steps of the binding, those without effect included.
+	all []plan.Step
 	// failed has what became of steps that others depend on.
-	failed  map[resource.ID]error
-	secrets map[string]resource.Secret
+	failed map[resource.ID]error
+	// secrets has what the credential of each client holds, where a step has
+	// written it; fresh what it is to be rotated to.
+	secrets, fresh map[string]resource.Secret
+	// rotated has the clients whose credential names the new application.
+	rotated map[string]bool
 	result  Result
 }
 
 // step carries out s, unless something it depends on failed or the context
 // has ended.
-func (r *run) step(ctx context.Context, s plan.Step, number int, all []plan.Step) {
+func (r *run) step(ctx context.Context, s plan.Step, number int) {
 	done := Settled{Number: number, Step: s, Started: r.Now()}
 	done.Err = r.ready(ctx, s)
 	if done.Err == nil && s.ID.Kind == resource.KindEndpoint && s.After.Endpoint.Scheme == schema.SchemeOAuth2 && !s.Restores {
-		done.Err = r.proveOwn(ctx, s.ID.Binding, all)
+		done.Err = r.proveOwn(ctx, s.ID.Binding)
 	}
 	if done.Err == nil {
 		done.Begun = true
@@ -127,7 +141,7 @@ func (r *run) step(ctx context.Context, s plan.Step, number int, all []plan.Step
 		done.Version, done.Writes, done.Err = r.apply(context.WithoutCancel(ctx), s)
 	}
 	if done.Err == nil && s.ID.Kind == resource.KindClient && s.Action != plan.Delete {
-		done.Err = r.prove(ctx, s.ID.Binding, s.ID.Name, all)
+		done.Err = r.proveStep(ctx, &done)
 	}
 	done.Ended = r.Now()
 	r.settle(ctx, done)
@@ -154,39 +168,56 @@ func (r *run) apply(ctx context.Context, s plan.Step) (version string, writes in
 	if !ok {
 		return "", 0, fault.New(fault.Stalled, "NoTarget", "no target keeps resources of kind %s", s.ID.Kind)
 	}
-	var in target.Input
-	switch s.ID.Kind {
-	case resource.KindClient:
-		in.Secret = r.secret(s.ID)
-	case resource.KindCredential:
-		if c := r.observed(peer(s.ID, resource.KindClient)).State.Client; c != nil {
-			in.PeerDigest = c.SecretDigest
-		}
-	case resource.KindEndpoint, resource.KindKeyManager:
-	}
-	out, err := t.Apply(ctx, s, in)
-	if !out.Secret.IsZero() {
+	out, err := t.Apply(ctx, s, r.input(s))
+	if err == nil && s.ID.Kind == resource.KindCredential {
 		r.secrets[s.ID.Name] = out.Secret
+		r.rotated[s.ID.Name] = s.Rotates
 	}
 	return out.Version, out.Writes, err
 }
 
+// input is what a step needs beside its own data.
+func (r *run) input(s plan.Step) target.Input {
+	in := target.Input{At: r.Now()}
+	name := resource.Consumer(s.ID.Name)
+	switch {
+	case s.ID.Kind == resource.KindClient && s.Rotates:
+		// Nobody has it before it is proved, so it need not be stored first: if
+		// it is lost, the application is given another.
+		r.fresh[name] = resource.GenerateSecret()
+		in.Secret = r.fresh[name]
+	case s.ID.Kind == resource.KindClient:
+		in.Secret = r.secret(s.ID.Binding, name)
+	case s.ID.Kind == resource.KindCredential && s.Rotates:
+		in.Secret = r.fresh[name]
+	case s.ID.Kind == resource.KindCredential:
+		if c := r.observed(r.serving(s)).State.Client; c != nil {
+			in.PeerDigest = c.SecretDigest
+		}
+	}
+	return in
+}
+
+// serving is the application that a credential names, or the client's first.
+func (r *run) serving(s plan.Step) resource.ID {
+	id := s.ID
+	id.Kind = resource.KindClient
+	if s.Before != nil && s.Before.Credential != nil && s.Before.Credential.Application != "" {
+		id.Name = s.Before.Credential.Application
+	}
+	return id
+}
+
 // secret is the secret of a client: as its credential's step left it, or as
 // the credential was observed.
-func (r *run) secret(id resource.ID) resource.Secret {
-	if s, ok := r.secrets[id.Name]; ok {
+func (r *run) secret(b resource.Binding, client string) resource.Secret {
+	if s, ok := r.secrets[client]; ok {
 		return s
 	}
-	if c := r.observed(peer(id, resource.KindCredential)).State.Credential; c != nil {
+	if c := r.observed(resource.ID{Kind: resource.KindCredential, Binding: b, Name: client}).State.Credential; c != nil {
 		return c.ClientSecret
 	}
 	return resource.Secret{}
-}
-
-// peer is the resource of another kind that belongs to the same client.
-func peer(id resource.ID, kind resource.Kind) resource.ID {
-	id.Kind = kind
-	return id
 }
 
 // settle keeps and logs the outcome of a step.
@@ -205,8 +236,11 @@ func (r *run) settle(ctx context.Context, done Settled) {
 		r.Log.LogAttrs(ctx, slog.LevelWarn, "step failed", attrs...)
 		return
 	}
-	if done.Step.ID.Kind == resource.KindEndpoint {
+	switch s := done.Step; {
+	case s.ID.Kind == resource.KindEndpoint:
 		r.result.Endpoint = true
+	case s.ID.Kind == resource.KindCredential && s.ID.Name == resource.ClientOwn && s.Rotates:
+		r.result.Rotated = true
 	}
 	r.Log.LogAttrs(ctx, slog.LevelInfo, "step done", attrs...)
 }

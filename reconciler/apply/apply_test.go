@@ -55,10 +55,13 @@ type scene struct {
 	*memory.World
 	journal []string
 	refuse  map[string]error
+	// now is the clock, and asked what somebody asked to rotate.
+	now   time.Time
+	asked map[resource.ID]plan.Rotation
 }
 
 func newScene() *scene {
-	s := &scene{World: memory.New(), refuse: map[string]error{}}
+	s := &scene{World: memory.New(), refuse: map[string]error{}, now: time.Unix(1_800_000_000, 0).UTC()}
 	id := resource.ID{Kind: resource.KindKeyManager, Binding: resource.Binding{Environment: "production"}, Name: "ThunderKeyManager"}
 	s.Things[id] = &memory.Thing{State: resource.State{KeyManager: &resource.KeyManager{Name: id.Name, Issuer: environment.Issuer}}}
 	return s
@@ -104,7 +107,7 @@ func (s *scene) Credential(_ context.Context, c resource.Credential) (proof.Toke
 // pass observes, plans and carries out once, and returns the plan.
 func (s *scene) pass(ctx context.Context, want desired.Set) (plan.Plan, apply.Result) {
 	targets := s.Targets()
-	in := plan.Input{Desired: want, Observed: map[resource.ID]resource.Observed{}}
+	in := plan.Input{Desired: want, Observed: map[resource.ID]resource.Observed{}, Now: s.now, Rotate: s.asked}
 	look := func(r resource.Resource) {
 		o, _ := targets[r.ID.Kind].Observe(ctx, []resource.Resource{r})
 		in.Observed[r.ID] = o[0]
@@ -125,9 +128,12 @@ func (s *scene) pass(ctx context.Context, want desired.Set) (plan.Plan, apply.Re
 			look(resource.Resource{ID: id})
 		}
 	}
+	for _, r := range plan.Unseen(in, false) {
+		look(r)
+	}
 	p := plan.Compute(in)
 	e := apply.Executor{
-		Targets: targets, Prover: s, Record: s, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Targets: targets, Prover: s, Record: s, Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler),
 	}
 	return p, e.Binding(ctx, p.Of(booking), func(id resource.ID) resource.Observed { return in.Observed[id] })
 }

@@ -49,6 +49,9 @@ type Binding struct {
 	Suspend   *schema.Suspend
 	Interface *schema.Interface
 	Position  schema.Position
+	// Rotations says how often the secret of each client is replaced; a client that
+	// is not in it keeps its own.
+	Rotations map[string]schema.Rotation
 	// Resources is sorted by ID.
 	Resources []resource.Resource
 	// Hash changes when anything that is wanted of the binding changes.
@@ -116,8 +119,8 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 		Binding: b, Scheme: e.Authentication.Scheme, Interface: a.Interface, Position: a.At(path),
 		Deletion: firstSet(e.Deletion, a.Deletion, schema.DeletionPrune), Suspend: later(a.Suspend, e.Suspend),
 	}
-	d.pending(a, e)
 	if out.Enabled() {
+		out.Rotations = rotations(e.Authentication, env)
 		validity := e.Authentication.Validity
 		if validity == 0 {
 			validity = env.Validity
@@ -149,6 +152,23 @@ func clientNames(auth schema.Authentication, env Environment) []string {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+// rotations says how often the secret of each client is replaced: as the client
+// says, or as the endpoint says for all.
+func rotations(auth schema.Authentication, env Environment) map[string]schema.Rotation {
+	out := map[string]schema.Rotation{}
+	for _, name := range clientNames(auth, env) {
+		if auth.Rotation != nil {
+			out[name] = *auth.Rotation
+		}
+	}
+	for _, c := range auth.Clients {
+		if c.Rotation != nil {
+			out[c.Name] = *c.Rotation
+		}
+	}
+	return out
 }
 
 // CredentialPath is where the credential of a client is kept:
@@ -205,6 +225,9 @@ func hash(b Binding) string {
 		}{r.ID, r.State})
 	}
 	_ = enc.Encode([]any{b.Scheme, b.Deletion, b.Suspend}) //nolint:errchkjson // as above
+	if len(b.Rotations) > 0 {
+		_ = enc.Encode(b.Rotations) //nolint:errchkjson // as above
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -172,13 +172,24 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-func TestRotationIsNotPromised(t *testing.T) {
+func TestRotations(t *testing.T) {
 	t.Parallel()
+	own, all := schema.Rotation{Every: 3600, Overlap: 60}, schema.Rotation{Every: 7200, Overlap: 600}
 	auth := oauth2("ThunderKeyManager")
-	auth.Clients = []schema.Client{{Name: "mobile", Rotation: &schema.Rotation{Every: 3600, Overlap: 60}}}
-	set, got := desired.From([]schema.Agent{booking("production", auth)}, []desired.Environment{environment("production", true)})
-	if got.HasErrors() || len(got) != 1 || got[0].Code != "rotation-not-scheduled" || len(set.Bindings) != 2 {
-		t.Errorf("got %v, want a warning and the binding", got)
+	auth.Clients = []schema.Client{{Name: "mobile", Rotation: &own}, {Name: "partner"}}
+	rotations := func() map[string]schema.Rotation {
+		set, got := desired.From([]schema.Agent{booking("production", auth)}, []desired.Environment{environment("production", true)})
+		if len(got) != 0 || len(set.Bindings) != 2 {
+			t.Fatalf("got %v, want the binding and the probe", got)
+		}
+		return set.Bindings[0].Rotations
+	}
+	if diff := cmp.Diff(map[string]schema.Rotation{"mobile": own}, rotations()); diff != "" {
+		t.Errorf("of one client: -want +got:\n%s", diff)
+	}
+	auth.Rotation = &all
+	if diff := cmp.Diff(map[string]schema.Rotation{"own": all, "mobile": own, "partner": all}, rotations()); diff != "" {
+		t.Errorf("of all clients: -want +got:\n%s", diff)
 	}
 }
 

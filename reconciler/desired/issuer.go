@@ -28,19 +28,6 @@ func (d *deriver) issuersKnown(a schema.Agent, e schema.Environment, env Environ
 	return known
 }
 
-// pending warns of what a spec may ask for and this version does not do yet, so
-// that nobody relies on it.
-func (d *deriver) pending(a schema.Agent, e schema.Environment) {
-	for _, c := range e.Authentication.Clients {
-		if c.Rotation == nil {
-			continue
-		}
-		path := "environments." + e.Name + ".endpointAuthentication.clients." + c.Name + ".rotation"
-		d.report(a, path, "rotation-not-scheduled", "this version does not rotate secrets by itself", "leave it out until a version does")
-		d.diagnostics[len(d.diagnostics)-1].Severity = schema.SeverityWarning
-	}
-}
-
 // trust notes that endpoints of env rely on issuers.
 func (d *deriver) trust(issuers []string, env Environment, pos schema.Position) {
 	for _, name := range issuers {

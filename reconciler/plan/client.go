@@ -57,7 +57,7 @@ func digestOf(client resource.Observed) string {
 	return client.State.Client.SecretDigest
 }
 
-// clientStep plans a client, given its credential and that one's step. A
+// clientStep plans an application, given its credential and that one's step. A
 // client follows its credential: it is never created before the secret is
 // stored, and it is given the secret again whenever the two differ.
 func clientStep(r resource.Resource, o, credential resource.Observed, stored Step) Step {

@@ -79,8 +79,12 @@ func (p *planner) lock(s Step, issuers []string, steps map[resource.ID]Step) Ste
 		s.Restores = true
 		return s
 	}
-	for _, kind := range []resource.Kind{resource.KindCredential, resource.KindClient} {
-		dep := steps[resource.ID{Kind: kind, Binding: s.ID.Binding, Name: resource.ClientOwn}]
+	own := resource.ID{Kind: resource.KindCredential, Binding: s.ID.Binding, Name: resource.ClientOwn}
+	for _, id := range []resource.ID{own, applications(own, p.in.Observed[own]).serving} {
+		dep := steps[id]
+		if dep.Rotates {
+			continue // what it replaces serves as well
+		}
 		if dep.Action == Skip {
 			s.Action, s.Class = Skip, fault.Waiting
 			s.Reason, s.Hint = "waits for "+dep.ID.String()+": "+dep.Reason, dep.Hint

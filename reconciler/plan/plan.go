@@ -9,6 +9,7 @@ package plan
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -23,6 +24,10 @@ type Input struct {
 	Observed map[resource.ID]resource.Observed
 	// Gone are the owned resources that the desired set lacks.
 	Gone []Gone
+	// Now is when the plan is made, for what is due.
+	Now time.Time
+	// Rotate are the credentials that somebody asked to rotate.
+	Rotate map[resource.ID]Rotation
 	// Suspended are the bindings that must not be changed now, and why. One
 	// that names an environment alone stands for its key managers.
 	Suspended map[resource.Binding]string
@@ -113,23 +118,25 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 		o := p.in.Observed[r.ID]
 		switch r.ID.Kind {
 		case resource.KindCredential:
-			add(credentialStep(r, o, p.in.Observed[clientOf(r.ID)]))
-		case resource.KindClient:
-			add(clientStep(r, o, p.in.Observed[credentialOf(r.ID)], steps[credentialOf(r.ID)]))
+			for _, s := range p.client(b, r, gone) {
+				add(s)
+			}
 		case resource.KindEndpoint:
 			add(p.endpoint(r, o, steps))
-		case resource.KindKeyManager:
+		case resource.KindClient, resource.KindKeyManager:
 		}
 	}
 	endpoint, hasEndpoint := steps[resource.ID{Kind: resource.KindEndpoint, Binding: b.Binding}]
-	slices.SortFunc(gone, func(x, y Gone) int { return compareDeletes(x.ID, y.ID) })
-	for _, g := range gone {
+	for _, g := range p.goneWith(gone) {
+		if _, planned := steps[g.ID]; planned {
+			continue // one of the two applications of a client that stays
+		}
 		s := p.prune(g)
-		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && g.ID.Name == resource.ClientOwn {
+		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && resource.Consumer(g.ID.Name) == resource.ClientOwn {
 			s = after(s, endpoint)
 		}
 		if s.Action == Delete && g.ID.Kind == resource.KindCredential {
-			s = after(s, steps[clientOf(g.ID)])
+			s = after(after(s, steps[clientOf(g.ID)]), steps[spareOf(g.ID)])
 		}
 		add(s)
 	}
@@ -169,10 +176,10 @@ func Suspend(steps []Step, reason string) []Step {
 	return steps
 }
 
-// compareDeletes orders deletes: by client, the application before its
+// compareDeletes orders deletes: by client, its applications before the
 // credential, so that no application stands whose secret is lost.
 func compareDeletes(a, b resource.ID) int {
-	if a.Name != b.Name || a.Kind == b.Kind {
+	if resource.Consumer(a.Name) != resource.Consumer(b.Name) || a.Kind == b.Kind {
 		return a.Compare(b)
 	}
 	return -a.Compare(b)
@@ -184,8 +191,8 @@ func clientOf(id resource.ID) resource.ID {
 	return id
 }
 
-// credentialOf is the credential of a client.
-func credentialOf(id resource.ID) resource.ID {
-	id.Kind = resource.KindCredential
+// spareOf is the second application of the client that a credential belongs to.
+func spareOf(id resource.ID) resource.ID {
+	id.Kind, id.Name = resource.KindClient, resource.Spare(id.Name)
 	return id
 }

@@ -46,6 +46,14 @@ type Step struct {
 	Changes []Change `json:"changes,omitempty"`
 	// NewSecret asks for a fresh secret in place of the one that stands.
 	NewSecret bool `json:"newSecret,omitempty"`
+	// Rotates reports that the step is part of a rotation. On a client it makes
+	// the application that takes over, with a fresh secret; on its credential it
+	// puts that one into the place of the one before, which serves for Overlap.
+	Rotates bool           `json:"rotates,omitempty"`
+	Overlap schema.Seconds `json:"overlap,omitempty"`
+	// Retires reports that the step deletes an application that another has
+	// taken over from.
+	Retires bool `json:"retires,omitempty"`
 	// Opens reports that callers need fewer rights after the step than before.
 	Opens bool `json:"opens,omitempty"`
 	// Disables reports that the step takes OAuth off an endpoint that has it.
@@ -68,5 +76,8 @@ type Step struct {
 }
 
 // Takes reports that carrying out s takes something away: it deletes a
-// resource, or takes OAuth off an endpoint.
-func (s Step) Takes() bool { return s.Action == Delete || s.Disables && s.Action.Effectful() }
+// resource, or takes OAuth off an endpoint. What a rotation has replaced is not
+// missed by anyone.
+func (s Step) Takes() bool {
+	return s.Action == Delete && !s.Retires || s.Disables && s.Action.Effectful()
+}

@@ -54,36 +54,66 @@ const (
 	ClientTest = "test"
 )
 
+// second ends the name of the second application of a client. Names of clients
+// hold no underscore.
+const second = "_b"
+
+// Spare names the other of the two applications that a client has in turn when
+// it is rotated: for "mobile-app" that is "mobile-app_b", and the other way
+// round. A client that was never rotated has the first alone.
+func Spare(name string) string {
+	if client, ok := strings.CutSuffix(name, second); ok {
+		return client
+	}
+	return name + second
+}
+
+// Consumer is the client that an application belongs to, whichever of its two
+// it is: what its credential is named by.
+func Consumer(name string) string { return strings.TrimSuffix(name, second) }
+
 // ErrClientID says that a string is no client id of ours.
 var ErrClientID = errors.New("not a client id of a binding")
 
-// ClientID is the OAuth client_id (RFC 6749 section 2.2) of a client of b:
-// org_project_agent_env for the binding's own and with _name appended for the
-// others. Names hold no underscore, so it is injective; ParseClientID is its
-// inverse.
+// ClientID is the OAuth client_id (RFC 6749 section 2.2) of an application of b:
+//
+//	org_project_agent_env          the binding's own
+//	org_project_agent_env_name     that of a client
+//	org_project_agent_env__b       the second of the binding's own; see Spare
+//	org_project_agent_env_name_b   the second of a client
+//
+// Names hold no underscore, so it is injective; ParseClientID is its inverse.
 func (b Binding) ClientID(client string) string {
 	id := strings.Join([]string{b.Organization, b.Project, b.Agent, b.Environment}, "_")
-	if client != ClientOwn {
-		id += "_" + client
+	switch client {
+	case ClientOwn:
+		return id
+	case ClientOwn + second:
+		return id + "_" + second
+	default:
+		return id + "_" + client
 	}
-	return id
 }
 
-// ParseClientID returns the binding and the client that a client_id was
+// ParseClientID returns the binding and the application that a client_id was
 // derived from.
 func ParseClientID(id string) (Binding, string, error) {
 	parts := strings.Split(id, "_")
-	if len(parts) != 4 && len(parts) != 5 {
+	client := ClientOwn
+	switch {
+	case len(parts) == 4:
+	case len(parts) == 5 && parts[4] != ClientOwn:
+		client = parts[4]
+	case len(parts) == 6 && parts[5] == "b" && parts[4] != ClientOwn:
+		if parts[4] != "" {
+			client = parts[4]
+		}
+		parts[4], client = client, client+second
+	default:
 		return Binding{}, "", fmt.Errorf("%w: %q", ErrClientID, id)
 	}
 	for _, p := range parts {
 		if !ValidName(p) {
-			return Binding{}, "", fmt.Errorf("%w: %q", ErrClientID, id)
-		}
-	}
-	client := ClientOwn
-	if len(parts) == 5 {
-		if client = parts[4]; client == ClientOwn {
 			return Binding{}, "", fmt.Errorf("%w: %q", ErrClientID, id)
 		}
 	}
@@ -128,9 +158,9 @@ const (
 // kindOrder places each kind among the others of a binding.
 var kindOrder = map[Kind]int{KindKeyManager: 0, KindCredential: 1, KindClient: 2, KindEndpoint: 3}
 
-// ID identifies a resource. Name is the client of a client or a credential,
-// the key manager's name for a key manager, and empty for an endpoint. A key
-// manager belongs to an environment: only Binding.Environment is set.
+// ID identifies a resource. Name is the client of a credential, the client or its
+// Spare for a client, the key manager's name for a key manager, and empty for an
+// endpoint. A key manager belongs to an environment: only Binding.Environment is set.
 type ID struct {
 	Kind    Kind    `json:"kind"`
 	Binding Binding `json:"binding"`
@@ -161,12 +191,12 @@ func (id ID) Compare(other ID) int {
 		return 0
 	}
 	own := func(i ID) int {
-		if i.Name == ClientOwn {
+		if Consumer(i.Name) == ClientOwn {
 			return 0
 		}
 		return 1
 	}
 	return cmp.Or(id.Binding.Compare(other.Binding), cmp.Compare(endpoint(id), endpoint(other)),
-		cmp.Compare(own(id), own(other)), cmp.Compare(id.Name, other.Name),
-		cmp.Compare(kindOrder[id.Kind], kindOrder[other.Kind]))
+		cmp.Compare(own(id), own(other)), cmp.Compare(Consumer(id.Name), Consumer(other.Name)),
+		cmp.Compare(kindOrder[id.Kind], kindOrder[other.Kind]), cmp.Compare(id.Name, other.Name))
 }

@@ -43,6 +43,14 @@ type Credential struct {
 	// MarkDigest is the digest that the mark at the store names: the last
 	// secret that we wrote or were about to write.
 	MarkDigest string `json:"markDigest,omitempty"`
+	// Application is the application whose secret it holds: the client or its
+	// Spare. Like the times below it is of an observation alone.
+	Application string `json:"application,omitempty"`
+	// Since is when ClientSecret was written.
+	Since time.Time `json:"since,omitzero"`
+	// Until is how long the application that it named before still serves; zero
+	// if it never named another.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Endpoint is how the gateway authenticates callers of a binding.

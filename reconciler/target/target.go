@@ -9,6 +9,7 @@ package target
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -72,9 +73,11 @@ type Target interface {
 
 // Input is what a step needs beside its own data.
 type Input struct {
-	// Secret is the client's secret, as it stands in the credential. Steps
-	// that create or update a client have it.
+	// Secret is the client's secret. Steps that create or update a client have
+	// it, and a step that rotates a credential.
 	Secret resource.Secret
+	// At is when the step is carried out.
+	At time.Time
 	// PeerDigest is, for a step on a credential, the digest of the secret that
 	// the client holds at the identity provider; empty if it holds none. If an
 	// earlier version of the credential has that digest it is restored rather

@@ -201,17 +201,27 @@ func (k *keeper) effect(s plan.Step, in target.Input) (target.Outcome, error) {
 func (t *Thing) store(was resource.State, s plan.Step, in target.Input) resource.Secret {
 	c := t.State.Credential
 	if was.Credential != nil {
-		c.ClientSecret = was.Credential.ClientSecret
+		c.ClientSecret, c.Since, c.Until = was.Credential.ClientSecret, was.Credential.Since, was.Credential.Until
 	}
 	if s.NewSecret || c.ClientSecret.IsZero() {
-		fresh := resource.GenerateSecret()
-		for _, old := range t.Former {
-			if in.PeerDigest != "" && old.Digest(c.ClientID) == in.PeerDigest {
-				fresh = old
+		fresh := in.Secret
+		if !s.Rotates {
+			fresh = resource.GenerateSecret()
+			for _, old := range t.Former {
+				if in.PeerDigest != "" && old.Digest(c.ClientID) == in.PeerDigest {
+					fresh = old
+				}
 			}
 		}
 		t.Former = append(t.Former, c.ClientSecret)
-		c.ClientSecret = fresh
+		c.ClientSecret, c.Since = fresh, in.At
+	}
+	if s.Rotates {
+		c.Until = in.At.Add(s.Overlap.Duration())
+	}
+	c.Application = s.ID.Name
+	if spare := resource.Spare(s.ID.Name); c.ClientID == s.ID.Binding.ClientID(spare) {
+		c.Application = spare
 	}
 	c.SecretDigest = c.ClientSecret.Digest(c.ClientID)
 	c.MarkDigest = c.SecretDigest

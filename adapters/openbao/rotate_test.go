@@ -1,0 +1,120 @@
+package openbao_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/fixtures/faulty"
+	"github.com/gatewright/gatewright/reconciler/plan"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/reconciler/target"
+)
+
+const overlap = 3600
+
+// rotation is the step that lets a credential name the client's other
+// application, with a secret.
+func (b *bench) rotation(o resource.Observed, to string) (plan.Step, target.Input) {
+	s := b.step(o, 0, true)
+	after := *s.After.Credential
+	after.ClientID = id(0).Binding.ClientID(to)
+	s.After = &resource.State{Credential: &after}
+	s.Rotates, s.Overlap = true, overlap
+	return s, target.Input{Secret: resource.GenerateSecret(), At: time.Now().Truncate(time.Second)}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tg := b.target(b.config())
+	first := b.created(tg, 0)
+	if c := b.observe(tg, 0).State.Credential; c.Application != "own" || c.Since.IsZero() || !c.Until.IsZero() {
+		t.Fatalf("before: application %q, since %v, until %v", c.Application, c.Since, c.Until)
+	}
+	for _, to := range []string{"own_b", "own"} {
+		s, in := b.rotation(b.observe(tg, 0), to)
+		out := b.apply(tg, s, in)
+		if out.Secret != in.Secret || out.Writes != 2 {
+			t.Errorf("to %s: the given secret stands %t, %d writes", to, out.Secret == in.Secret, out.Writes)
+		}
+		o := b.observe(tg, 0)
+		c := o.State.Credential
+		if c.Application != to || c.ClientID != id(0).Binding.ClientID(to) || c.SecretDigest != in.Secret.Digest(c.ClientID) || c.MarkDigest != c.SecretDigest {
+			t.Errorf("to %s: got application %q, client id %q", to, c.Application, c.ClientID)
+		}
+		if !c.Since.Equal(in.At) || !c.Until.Equal(in.At.Add(overlap*time.Second)) || o.Version != out.Version {
+			t.Errorf("to %s: since %v, until %v, want those of %v", to, c.Since, c.Until, in.At)
+		}
+		if again := b.apply(tg, s, in); again.Secret != in.Secret || again.Writes != 0 {
+			t.Errorf("to %s, applied again: another secret or %d writes", to, again.Writes)
+		}
+	}
+	if first.Secret == b.observe(tg, 0).State.Credential.ClientSecret {
+		t.Error("the first secret stands again")
+	}
+}
+
+// TestApplicationOfACredential: what people change of an entry does not make
+// its secret one of the client's other application.
+func TestApplicationOfACredential(t *testing.T) {
+	t.Parallel()
+	first, other := id(0).Binding.ClientID("own"), id(0).Binding.ClientID("own_b")
+	tests := map[string]struct {
+		rotated      bool
+		method, body string
+		api          string
+		want         string
+		mine         bool // the secret is the one that we wrote
+	}{
+		"client id changed to the other":        {false, "PATCH", `{"data":{"client_id":"` + other + `"}}`, "data", "own", true},
+		"client id changed back":                {true, "PATCH", `{"data":{"client_id":"` + first + `"}}`, "data", "own_b", true},
+		"client id changed to nonsense":         {true, "PATCH", `{"data":{"client_id":"x"}}`, "data", "own_b", true},
+		"secret changed":                        {true, "PATCH", `{"data":{"client_secret":"x"}}`, "data", "own_b", false},
+		"deleted":                               {true, "DELETE", "", "data", "own_b", false},
+		"marked for the other before the data":  {false, "PATCH", `{"custom_metadata":{"application":"own_b","digest":"d"}}`, "metadata", "own", false},
+		"restored from before, with that mark":  {true, "PATCH", `{"custom_metadata":{"application":null,"digest":"d"}}`, "metadata", "own_b", false},
+		"marked for an application that is not": {false, "PATCH", `{"custom_metadata":{"application":"y"}}`, "metadata", "own", true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			tg := b.target(b.config())
+			b.created(tg, 0)
+			if tt.rotated {
+				s, in := b.rotation(b.observe(tg, 0), "own_b")
+				b.apply(tg, s, in)
+			}
+			b.must(tt.method, b.mount+"/"+tt.api+"/"+key(0), tt.body)
+			c := b.observe(tg, 0).State.Credential
+			mine := c.SecretDigest != "" && c.SecretDigest == c.MarkDigest
+			if c.Application != tt.want || mine != tt.mine {
+				t.Errorf("got application %q, the secret we wrote: %t; want %q, %t", c.Application, mine, tt.want, tt.mine)
+			}
+		})
+	}
+}
+
+// TestRotationWithLostAnswers loses the answer to each write of a rotation,
+// before and after its effect. Applied again it ends with the same secret.
+func TestRotationWithLostAnswers(t *testing.T) {
+	t.Parallel()
+	for nth := 1; nth <= 2; nth++ {
+		for _, when := range []faulty.When{faulty.Before, faulty.After} {
+			b := newSimBench(t)
+			tg := b.target(b.config())
+			b.created(tg, 0)
+			s, in := b.rotation(b.observe(tg, 0), "own_b")
+			b.arm(faulty.Fault{Class: faulty.Write, Nth: nth, Action: faulty.Reset, When: when})
+			out, err := tg.Apply(t.Context(), s, in)
+			if err != nil {
+				s.Version = b.observe(tg, 0).Version
+				out = b.apply(tg, s, in)
+			}
+			now := b.observe(tg, 0).State.Credential
+			if out.Secret != in.Secret || now.ClientSecret != in.Secret || now.Application != "own_b" || now.MarkDigest != now.SecretDigest {
+				t.Errorf("write %d, %s: the given secret stands %t for %q", nth, when, now.ClientSecret == in.Secret, now.Application)
+			}
+		}
+	}
+}

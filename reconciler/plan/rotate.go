@@ -1,0 +1,248 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatewright/gatewright/reconciler/desired"
+	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
+)
+
+// A client is rotated with two applications in turn, since an identity provider
+// that keeps one secret an application drops the old one at once. The other one
+// is made with a fresh secret and proved by a token; then the credential names
+// it; the one before serves for the overlap and is deleted. Which of the two
+// serves is read off the credential, so that nothing need be remembered.
+
+// Rotation is a request to rotate one credential now.
+type Rotation struct {
+	// Overlap is how long the application before goes on serving.
+	Overlap schema.Seconds
+	// At is when it was asked for: a secret that is younger satisfies it.
+	At time.Time
+	// Cut ends an overlap that runs, so that the application before gives its
+	// place to the new one at once.
+	Cut bool
+	// Reason is what the person who asked gave.
+	Reason string
+}
+
+// pair is a client's two applications.
+type pair struct {
+	// serving is the one that the credential holds the secret of.
+	serving, spare resource.ID
+}
+
+// applications tells which of a client's applications serves, by an observation
+// of its credential.
+func applications(credential resource.ID, o resource.Observed) pair {
+	first, other := clientOf(credential), spareOf(credential)
+	if o.Err == nil && o.Found && o.Owner == resource.OwnerUs && o.State.Credential != nil && o.State.Credential.Application == other.Name {
+		return pair{other, first}
+	}
+	return pair{first, other}
+}
+
+// client plans a client: its credential, the application that serves, and the
+// other one.
+//
+//	credential, serving | spare             | steps
+//	--------------------+-------------------+-------------------------------------
+//	something to do     | any               | that first; the spare as below
+//	as desired          | in its overlap    | keep
+//	as desired, and due | ours, or not there| spare with a fresh secret, credential
+//	                    | cannot be read,   | skip: the rotation waits
+//	                    | not ours          |
+//	as desired, not due | replaced, overlap | delete
+//	                    | has ended         |
+//	                    | never named by    | keep: somebody may have its secret from
+//	                    | the credential    | a store that was restored since
+func (p *planner) client(b desired.Binding, credential resource.Resource, gone []Gone) []Step {
+	o := p.in.Observed[credential.ID]
+	two := applications(credential.ID, o)
+	client := p.resource(b, clientOf(credential.ID))
+	client, credential = as(client, two.serving), naming(credential, two.serving)
+	stored := credentialStep(credential, o, p.in.Observed[two.serving])
+	serving := clientStep(client, p.in.Observed[two.serving], o, stored)
+	if stored.Action == Keep && serving.Action == Keep {
+		if turn, due := p.due(b, credential.ID, o.State.Credential); due {
+			return p.rotate(credential, client, two, turn, serving)
+		}
+	}
+	steps := []Step{stored, serving}
+	if s, stands := p.retire(two.spare, o, gone); stands {
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// resource finds what is desired under an id.
+func (*planner) resource(b desired.Binding, id resource.ID) resource.Resource {
+	i := slices.IndexFunc(b.Resources, func(r resource.Resource) bool { return r.ID == id })
+	if i < 0 {
+		return resource.Resource{ID: id, State: resource.State{Client: &resource.Client{}}}
+	}
+	return b.Resources[i]
+}
+
+// as is what is desired of a client, of one of its applications.
+func as(client resource.Resource, application resource.ID) resource.Resource {
+	c := *client.State.Client
+	c.ClientID = application.Binding.ClientID(application.Name)
+	c.ApplicationID = resource.ApplicationID(c.ClientID)
+	client.ID, client.State.Client = application, &c
+	return client
+}
+
+// naming is what is desired of a credential that names an application.
+func naming(credential resource.Resource, application resource.ID) resource.Resource {
+	c := *credential.State.Credential
+	c.ClientID = application.Binding.ClientID(application.Name)
+	credential.State.Credential = &c
+	return credential
+}
+
+// due reports that a credential is to be rotated now.
+func (p *planner) due(b desired.Binding, id resource.ID, c *resource.Credential) (Rotation, bool) {
+	if asked, ok := p.in.Rotate[id]; ok && c.Since.Before(asked.At) {
+		asked.Reason = "rotation was asked for: " + asked.Reason
+		return asked, asked.Cut || !p.in.Now.Before(c.Until)
+	}
+	every, ok := b.Rotations[id.Name]
+	if !ok || c.Since.IsZero() || p.in.Now.Before(c.Since.Add(every.Every.Duration())) || p.in.Now.Before(c.Until) {
+		return Rotation{}, false
+	}
+	return Rotation{
+		Overlap: every.Overlap,
+		Reason:  fmt.Sprintf("its secret is of %s and is replaced every %s", c.Since.UTC().Format(time.RFC3339), every.Every),
+	}, true
+}
+
+// rotate plans a rotation.
+func (p *planner) rotate(credential, client resource.Resource, two pair, turn Rotation, serving Step) []Step {
+	next := as(client, two.spare)
+	made, settled := begin(next, p.in.Observed[two.spare])
+	made.Rotates = true
+	stored, _ := begin(naming(credential, two.spare), p.in.Observed[credential.ID])
+	if settled {
+		stored.Action, stored.Class, stored.Changes = Skip, fault.Waiting, nil
+		stored.Reason = "the rotation waits for " + made.ID.String() + ": " + made.Reason
+		stored.Hint, stored.Rotates = made.Hint, true
+		return []Step{made, stored, serving}
+	}
+	if made.Action != Create {
+		made.Action = Update
+	}
+	made.NewSecret, made.Reason = true, turn.Reason
+	fresh := Change{Field: "client_secret", Before: resource.Redacted, After: resource.Redacted}
+	if made.Action == Update {
+		made.Changes = append(made.Changes, fresh)
+	}
+	stored.Action, stored.NewSecret, stored.Rotates = Update, true, true
+	stored.Overlap, stored.Reason = turn.Overlap, turn.Reason
+	stored.Changes = append(stored.Changes, fresh)
+	stored.DependsOn = []resource.ID{made.ID}
+	return []Step{made, stored, serving}
+}
+
+// retire plans the application that does not serve. It reports false if there is
+// none.
+func (p *planner) retire(id resource.ID, credential resource.Observed, gone []Gone) (Step, bool) {
+	o, looked := p.in.Observed[id]
+	owned := slices.ContainsFunc(gone, func(g Gone) bool { return g.ID == id })
+	s := Step{ID: id, Action: Keep, Version: o.Version}
+	switch {
+	case !looked:
+		return s, false
+	case o.Err != nil:
+		s.Action, s.Class = Skip, fault.ClassOf(o.Err)
+		s.Reason, s.Hint = o.Err.Error(), fault.HintOf(o.Err)
+		return s, owned
+	case !o.Found:
+		s.Reason = "it is gone already"
+		return s, owned
+	case o.Owner != resource.OwnerUs:
+		return s, false
+	}
+	before := o.State
+	s.Before = &before
+	until := time.Time{}
+	if c := credential.State.Credential; credential.Err == nil && c != nil {
+		until = c.Until
+	}
+	switch {
+	case until.IsZero():
+		s.After = &before
+		s.Reason = "the credential does not name it; the next rotation uses it"
+	case p.in.Now.Before(until):
+		s.After = &before
+		s.Reason = "another has taken over; it serves until " + until.UTC().Format(time.RFC3339)
+	default:
+		s.Action, s.Retires = Delete, true
+		s.Reason = "another has taken over, and its overlap ended at " + until.UTC().Format(time.RFC3339)
+	}
+	return s, true
+}
+
+// goneWith returns gone in the order of deletes, with the second application of
+// each client that has one by its credential.
+func (p *planner) goneWith(gone []Gone) []Gone {
+	out := slices.Clone(gone)
+	for _, g := range gone {
+		for _, r := range spares(g.ID, p.in.Observed[g.ID]) {
+			if !slices.ContainsFunc(out, func(h Gone) bool { return h.ID == r.ID }) {
+				h := g
+				h.ID = r.ID
+				out = append(out, h)
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y Gone) int { return compareDeletes(x.ID, y.ID) })
+	return out
+}
+
+// spares is the second application of a client whose credential names it or has
+// named it.
+func spares(id resource.ID, o resource.Observed) []resource.Resource {
+	c := o.State.Credential
+	if id.Kind != resource.KindCredential || o.Err != nil || !o.Found || c == nil || c.Until.IsZero() && c.Application != resource.Spare(id.Name) {
+		return nil
+	}
+	return []resource.Resource{{ID: spareOf(id)}}
+}
+
+// Unseen lists what a plan for in has to know beside what was observed: the
+// applications that serve or will serve in place of those that are asked for.
+// Where lost is set, nothing is known of what is owned, and the applications
+// that have served before are looked for, too.
+func Unseen(in Input, lost bool) []resource.Resource {
+	p := planner{in: in}
+	var out []resource.Resource
+	look := func(id resource.ID) {
+		if _, seen := in.Observed[id]; !seen {
+			out = append(out, resource.Resource{ID: id})
+		}
+	}
+	for _, b := range in.Desired.Bindings {
+		for _, r := range b.Resources {
+			o := in.Observed[r.ID]
+			if r.ID.Kind != resource.KindCredential || o.Err != nil || o.State.Credential == nil {
+				continue
+			}
+			two := applications(r.ID, o)
+			look(two.serving)
+			if _, due := p.due(b, r.ID, o.State.Credential); due || lost && !o.State.Credential.Until.IsZero() {
+				look(two.spare)
+			}
+		}
+	}
+	for _, g := range in.Gone {
+		for _, r := range spares(g.ID, in.Observed[g.ID]) {
+			look(r.ID)
+		}
+	}
+	return out
+}
