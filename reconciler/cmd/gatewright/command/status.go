@@ -45,6 +45,9 @@ func (a *App) status() *cobra.Command {
 					out.Bindings = append(out.Bindings, r)
 				}
 			}
+			if out.Suspensions, err = active(cmd.Context(), store); err != nil {
+				return err
+			}
 			if out.Revision, _, err = store.Meta(cmd.Context(), "revision"); err != nil {
 				return err
 			}
@@ -98,13 +101,17 @@ func narrow(f *inventory.Filter, s string) error {
 func (a *App) history() *cobra.Command {
 	var run int64
 	var limit int
+	var events bool
 	cmd := &cobra.Command{
 		Use:   "history [ORGANIZATION/PROJECT/AGENT@ENVIRONMENT]",
-		Short: "Show what was done, newest first: runs, or the steps of one binding or run",
+		Short: "Show what was done, newest first: runs, the steps of one binding or run, or what people asked for",
 		Args:  atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usage("--limit is a number from 1, not %d", limit)
+			}
+			if events && run != 0 {
+				return usage("--events and --run exclude each other")
 			}
 			steps := inventory.StepFilter{Run: inventory.RunID(run), Limit: limit}
 			if len(args) == 1 {
@@ -120,7 +127,9 @@ func (a *App) history() *cobra.Command {
 			}
 			defer store.Close()
 			var out view.History
-			if run != 0 || len(args) == 1 {
+			if events {
+				out.Events, err = store.Events(cmd.Context(), inventory.EventFilter{Binding: steps.Binding, Limit: limit})
+			} else if run != 0 || len(args) == 1 {
 				out.Steps, err = store.Steps(cmd.Context(), steps)
 			} else {
 				out.Runs, err = store.Runs(cmd.Context(), inventory.RunFilter{Limit: limit})
@@ -135,6 +144,7 @@ func (a *App) history() *cobra.Command {
 		},
 	}
 	cmd.Flags().Int64Var(&run, "run", 0, "the steps of this run")
+	cmd.Flags().BoolVar(&events, "events", false, "who asked for what, as to suspend something")
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many to show")
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
 // History is what `gatewright history` prints. Steps are given where one
@@ -14,11 +15,13 @@ import (
 type History struct {
 	Runs  []inventory.Run        `json:"runs,omitempty"`
 	Steps []inventory.StepRecord `json:"steps,omitempty"`
+	// Events are given where what people asked for was asked for.
+	Events []inventory.Event `json:"events,omitempty"`
 }
 
 // Text prints a line for each run or step, newest first.
 func (h History) Text(w io.Writer, _ Style) error {
-	if len(h.Runs)+len(h.Steps) == 0 {
+	if len(h.Runs)+len(h.Steps)+len(h.Events) == 0 {
 		_, err := fmt.Fprintln(w, "nothing is recorded")
 		return err
 	}
@@ -35,7 +38,21 @@ func (h History) Text(w io.Writer, _ Style) error {
 	for _, s := range h.Steps {
 		fmt.Fprintf(tw, "%d\t%s\t%s\t%s %s\t%s\t%s\n", s.Run, stamp(s.Started), took(s.Started, s.Ended), s.Action, s.ID, s.State, s.Message)
 	}
+	if len(h.Events) > 0 {
+		fmt.Fprintln(tw, "AT\tACTOR\tACTION\tSCOPE\t")
+	}
+	for _, e := range h.Events {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", stamp(e.At), e.Actor, e.Action, subject(e), e.Message)
+	}
 	return tw.Flush()
+}
+
+// subject says what an event is about.
+func subject(e inventory.Event) string {
+	if e.Subject != "" {
+		return Scope(resource.Selector(e.Binding)) + " " + e.Subject
+	}
+	return Scope(resource.Selector(e.Binding))
 }
 
 // result sums up a run.

@@ -11,14 +11,26 @@ import (
 
 // Status is what `gatewright status` prints.
 type Status struct {
-	Bindings []inventory.Binding `json:"bindings"`
+	// Suspensions are those that people asked for and that hold now; what a spec
+	// suspends shows with its binding.
+	Suspensions []inventory.Suspension `json:"suspensions"`
+	Bindings    []inventory.Binding    `json:"bindings"`
 	// Revision is the last revision that was applied whole.
 	Revision string    `json:"revision,omitempty"`
 	At       time.Time `json:"at"`
 }
 
-// Text prints a line for each binding, and below it why it is not converged.
+// Text prints what is suspended, a line for each binding, and below why it is
+// not converged.
 func (s Status) Text(w io.Writer, style Style) error {
+	for _, sus := range s.Suspensions {
+		if _, err := fmt.Fprintln(w, style.yellow("suspended: "+Suspended(sus))); err != nil {
+			return err
+		}
+	}
+	if len(s.Suspensions) > 0 {
+		fmt.Fprintln(w)
+	}
 	if len(s.Bindings) == 0 {
 		_, err := fmt.Fprintln(w, "nothing is recorded: no revision was applied yet, or the filter matches nothing")
 		return err
