@@ -21,11 +21,14 @@ func (s *Store) SetMeta(ctx context.Context, key, value string) error {
 	if old, ok, err := s.Meta(ctx, key); err == nil && ok && old == value {
 		return nil
 	}
-	return s.write(ctx, "store fact "+key, func(ctx context.Context, tx bun.Tx) error {
-		row := &metaRow{Key: key, Value: text(value)}
-		_, err := tx.NewInsert().Model(row).On("CONFLICT (key) DO UPDATE").Set("value = EXCLUDED.value").Exec(ctx)
-		return err
-	})
+	return s.write(ctx, "store fact "+key, func(ctx context.Context, tx bun.Tx) error { return setMeta(ctx, tx, key, value) })
+}
+
+// setMeta keeps a fact as part of what it is about.
+func setMeta(ctx context.Context, tx bun.Tx, key, value string) error {
+	row := &metaRow{Key: key, Value: text(value)}
+	_, err := tx.NewInsert().Model(row).On("CONFLICT (key) DO UPDATE").Set("value = EXCLUDED.value").Exec(ctx)
+	return err
 }
 
 // Meta returns a fact and whether it is known.

@@ -72,8 +72,11 @@ type Options struct {
 	// Limits bound what one plan may take away.
 	Limits plan.Limits
 	// AllowMassChange lifts Limits, and lets a plan prune for a revision that
-	// does not descend from the last one.
+	// does not descend from the last one or holds no spec.
 	AllowMassChange bool
+	// Confirmed is the revision for which alone the same is lifted. So it is for
+	// the one whose confirmation is stored.
+	Confirmed string
 	// History is how much of it the inventory keeps; the zero value keeps all.
 	History inventory.RunRetention
 	// Holder names this process in leases and runs.
@@ -109,7 +112,7 @@ func (o Options) withDefaults() Options {
 	if o.Reprove == 0 {
 		o.Reprove = time.Hour
 	}
-	if o.Limits == (plan.Limits{}) {
+	if o.Limits.Percent == 0 && o.Limits.From == 0 && o.Limits.Environments == nil {
 		o.Limits = plan.Limits{Percent: 30, From: 10}
 	}
 	if o.Now == nil {

@@ -89,7 +89,7 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	gone := e.gone(p, st.wanted)
 	p.Observed = e.observe(ctx, set, gone, only)
 	distrust(p)
-	blocked, err := e.pruneBlocked(ctx, st, gone)
+	blocked, hint, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,8 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	}
 	p.Plan = plan.Compute(plan.Input{
 		Desired: set, Observed: p.Observed, Gone: gone, Suspended: reasons(p.suspended),
-		Proved: proved(p), PruneBlocked: blocked, Owned: len(p.Owned),
+		Proved: proved(p), PruneBlocked: blocked, PruneHint: hint,
+		Owned: len(p.Owned), OwnedIn: ownedIn(p.Owned),
 	})
 	p.Revision = st.Revision.Hash
 	e.report(p)
@@ -261,40 +262,6 @@ func (e *Engine) observeKind(ctx context.Context, env *Environment, kind resourc
 	}
 	e.Metrics.observed(env.Name, t.Name(), len(resources), time.Since(started))
 	return got
-}
-
-// pruneBlocked says why nothing may be pruned for st.
-func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (string, error) {
-	switch {
-	case len(gone) == 0:
-		return "", nil
-	case !st.Whole:
-		return "not every spec could be read", nil
-	case e.Options.AllowMassChange:
-		return "", nil
-	case st.Agents == 0:
-		return "the revision holds no spec at all; if that is meant, repeat with --allow-mass-change", nil
-	case st.Revision.Dirty:
-		return "", nil
-	}
-	last, known, err := e.Store.Meta(ctx, metaRevision)
-	if err != nil {
-		return "", fmt.Errorf("read inventory: %w", err)
-	}
-	if !known || last == st.Revision.Hash {
-		return "", nil
-	}
-	descends, err := e.Source.IsAncestor(ctx, last, st.Revision.Hash)
-	if err != nil {
-		// Whatever is wrong with it, nothing is pruned on its word.
-		return fmt.Sprintf("it is not known whether revision %s descends from %s, which was applied last: %v",
-			short(st.Revision.Hash), short(last), err), nil
-	}
-	if !descends {
-		return fmt.Sprintf("revision %s does not descend from %s, which was applied last; if that is meant, repeat with --allow-mass-change",
-			short(st.Revision.Hash), short(last)), nil
-	}
-	return "", nil
 }
 
 // metaRevision is the note of the last revision that was applied whole.

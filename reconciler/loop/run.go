@@ -266,15 +266,23 @@ func (d *daemon) newerThan(st *State) Scope {
 	return difference(st, d.state)
 }
 
-// guard holds back what p takes away if it is too much at once.
+// guard holds back what p takes away if it is too much at once, until somebody
+// confirms this revision.
 func (d *daemon) guard(ctx context.Context, p *Planned) {
+	refused := p.Guard(d.Options.Limits)
+	allowed, err := d.allowed(ctx, &p.State)
+	if err != nil {
+		d.Log.WarnContext(ctx, "it is not known whether the revision was confirmed", "error", err)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.held == nil && !d.Options.AllowMassChange {
-		if err := p.Guard(d.Options.Limits); err != nil {
-			d.held = err
-			d.Log.ErrorContext(ctx, "the plan takes too much away and that part of it is held back", "revision", short(p.Revision), "error", err)
-		}
+	switch {
+	case allowed && d.state.Revision.Hash == p.Revision:
+		d.held = nil
+	case d.held == nil && refused != nil:
+		d.held = refused
+		d.Log.ErrorContext(ctx, "the plan takes too much away and that part of it is held back",
+			"revision", short(p.Revision), "error", refused, "hint", fault.HintOf(refused))
 	}
 	if d.held != nil {
 		p.Plan = p.Hold(d.held)

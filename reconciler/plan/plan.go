@@ -38,8 +38,12 @@ type Input struct {
 	// that pruning is allowed. It concerns bindings whose spec is gone and
 	// clients that a spec no longer names.
 	PruneBlocked string
-	// Owned counts the resources that are owned in all, for Guard.
-	Owned int
+	// PruneHint says what a person can do about PruneBlocked.
+	PruneHint string
+	// Owned counts the resources that are owned in all, OwnedIn those of each
+	// environment, for Guard.
+	Owned   int
+	OwnedIn map[string]int
 }
 
 // Gone is an owned resource that no spec asks for any more.
@@ -57,8 +61,10 @@ type Gone struct {
 type Plan struct {
 	Revision string `json:"revision,omitempty"`
 	Steps    []Step `json:"steps"`
-	// Owned counts the resources owned before the plan.
-	Owned int `json:"owned"`
+	// Owned counts the resources owned before the plan, OwnedIn those of each
+	// environment.
+	Owned   int            `json:"owned"`
+	OwnedIn map[string]int `json:"ownedIn,omitempty"`
 }
 
 // Compute makes the plan for in.
@@ -79,7 +85,7 @@ func Compute(in Input) Plan {
 	for _, b := range bindings {
 		p.binding(b, gone[b.Binding])
 	}
-	return Plan{Steps: p.steps, Owned: in.Owned}
+	return Plan{Steps: p.steps, Owned: in.Owned, OwnedIn: in.OwnedIn}
 }
 
 // planner collects steps.

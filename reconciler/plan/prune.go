@@ -65,6 +65,7 @@ func (p *planner) delete(s Step, reason string) Step {
 	s.Action, s.Reason = Delete, reason
 	if p.in.PruneBlocked != "" {
 		s.Action, s.Class, s.Reason = Skip, fault.Unsafe, "nothing is pruned now: "+p.in.PruneBlocked
+		s.Hint = p.in.PruneHint
 	}
 	return s
 }

@@ -2,10 +2,8 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -77,44 +75,4 @@ func (p Plan) Of(b resource.Binding) []Step {
 		}
 	}
 	return out
-}
-
-// Limits bound how much one plan may take away.
-type Limits struct {
-	// Percent of what is owned that a plan may delete or disable.
-	Percent int
-	// From is how many resources must be owned before Percent counts.
-	From int
-}
-
-// Guard refuses a plan that takes away too much at once. The error's class is
-// fault.Unsafe; nothing has happened yet.
-func (p Plan) Guard(l Limits) error {
-	taken := 0
-	for _, s := range p.Steps {
-		if s.Takes() {
-			taken++
-		}
-	}
-	if taken == 0 || p.Owned < l.From || taken*100 <= l.Percent*p.Owned {
-		return nil
-	}
-	err := fault.New(fault.Unsafe, "MassChange",
-		"the plan deletes or disables %d of %d owned resources, more than %d %%", taken, p.Owned, l.Percent)
-	err.Hint = "if that is meant, repeat with --allow-mass-change"
-	return err
-}
-
-// Hold returns p with every step that takes something away turned into a
-// skip, for the reason of err. What remains may be carried out.
-func (p Plan) Hold(err error) Plan {
-	steps := slices.Clone(p.Steps)
-	for i, s := range steps {
-		if s.Takes() {
-			steps[i].Action, steps[i].Class, steps[i].Reason = Skip, fault.ClassOf(err), err.Error()
-			steps[i].Hint, steps[i].DependsOn = fault.HintOf(err), nil
-		}
-	}
-	p.Steps = steps
-	return p
 }

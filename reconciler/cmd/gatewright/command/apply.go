@@ -3,11 +3,9 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -23,16 +21,21 @@ import (
 // apply converges once.
 func (a *App) apply() *cobra.Command {
 	var massChange bool
-	var file string
+	var file, confirmed string
 	cmd := &cobra.Command{
 		Use:   "apply [DIRECTORY | REVISION]",
 		Short: "Converge once: make what stands as the specs say",
 		Long: "Plan as `gatewright diff` does, print the plan, carry it out, wait for the gateway and\n" +
-			"prove each endpoint. A plan that takes too much away at once is refused with exit code 4.\n\n" +
+			"prove each endpoint. A plan that takes too much away at once is refused with exit code 4,\n" +
+			"and so is what a revision prunes that holds no spec or does not descend from the one that\n" +
+			"was applied last. --confirm lifts that for one revision, and nothing else.\n\n" +
 			"With --plan only the plan that `gatewright diff -o json` wrote is carried out: if what\n" +
 			"stands, or the specs, have changed since, nothing is done.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if confirmed != "" && !fullHash(confirmed) {
+				return usage("--confirm: %q is not the full hash of a revision", confirmed)
+			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -42,11 +45,12 @@ func (a *App) apply() *cobra.Command {
 				return err
 			}
 			defer w.close(a)
-			w.engine.Options.AllowMassChange = massChange
+			w.engine.Options.AllowMassChange, w.engine.Options.Confirmed = massChange, confirmed
 			return a.applyOnce(cmd.Context(), w, args, file)
 		},
 	}
 	cmd.Flags().BoolVar(&massChange, "allow-mass-change", false, "carry out the plan even if it takes much away at once")
+	cmd.Flags().StringVar(&confirmed, "confirm", "", "carry out the plan even if it takes much away, if it is of the revision with this full hash")
 	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this file, written by `gatewright diff -o json`")
 	return cmd
 }
@@ -77,8 +81,11 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 			return err
 		}
 	}
-	if err := w.guard(p); err != nil {
-		return confirmable(err, args)
+	if err := otherThanConfirmed(w, p); err != nil {
+		return err
+	}
+	if err := w.engine.Guard(ctx, p); err != nil {
+		return a.confirmable(err, p, args)
 	}
 	progress := view.StartProgress(a.Err, "converging")
 	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
@@ -89,17 +96,6 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		return err
 	}
 	return a.showReport(p, report)
-}
-
-// confirmable names the command by which a person allows what a guard stopped.
-func confirmable(err error, args []string) error {
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Reason != "MassChange" {
-		return err
-	}
-	told := *f
-	told.Hint = "if that is meant: " + strings.Join(append([]string{"gatewright apply --allow-mass-change"}, args...), " ")
-	return &told
 }
 
 // applied is the JSON form of what apply did.

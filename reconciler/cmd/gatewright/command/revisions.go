@@ -36,7 +36,7 @@ func (a *App) diffRevisions(ctx context.Context, cfg *config.Config, from, to st
 
 // supposed is the input of a plan for st in a world that stands as was says.
 func supposed(was desired.Set, st loop.State) plan.Input {
-	in := plan.Input{Desired: st.Set, Observed: map[resource.ID]resource.Observed{}}
+	in := plan.Input{Desired: st.Set, Observed: map[resource.ID]resource.Observed{}, OwnedIn: map[string]int{}}
 	if !st.Whole {
 		in.PruneBlocked = "not every spec could be read"
 	}
@@ -60,6 +60,7 @@ func supposed(was desired.Set, st loop.State) plan.Input {
 	for _, b := range was.Bindings {
 		for _, r := range b.Resources {
 			in.Owned++
+			in.OwnedIn[b.Binding.Environment]++
 			stand(r)
 			if !wanted[r.ID] {
 				in.Gone = append(in.Gone, plan.Gone{ID: r.ID, Deletion: b.Deletion, SpecPresent: present[r.ID.Binding]})

@@ -112,7 +112,7 @@ func (a *App) complete(ctx context.Context, w *wired, m mode) (err error) {
 		Source: lazySource{w, ctx}, Loader: w.loader, Store: w.store, Environments: environments, Log: a.log,
 		Options: loop.Options{
 			Interval: w.cfg.Interval, Rollout: w.cfg.Rollout,
-			Limits:  plan.Limits{Percent: w.cfg.Safety.MassChange.Percent, From: w.cfg.Safety.MassChange.From},
+			Limits:  massChange(w.cfg),
 			History: inventory.RunRetention{Age: w.cfg.History.Age, Runs: w.cfg.History.Runs, Events: w.cfg.History.Events},
 			Holder:  fmt.Sprintf("%s:%d", host, os.Getpid()),
 		},
@@ -238,12 +238,14 @@ func (w *wired) load(ctx context.Context, snap source.Snapshot) (loop.State, err
 	return w.engine.Load(ctx, snap)
 }
 
-// guard refuses a plan that takes too much away.
-func (w *wired) guard(p *loop.Planned) error {
-	if w.engine.Options.AllowMassChange {
-		return nil
+// massChange is how much a plan may take away, in all and in each environment.
+func massChange(cfg *config.Config) plan.Limits {
+	whole := cfg.Safety.MassChange
+	out := plan.Limits{Percent: whole.Percent, From: whole.From, Environments: map[string]plan.Limit{}}
+	for name, e := range cfg.Environments {
+		out.Environments[name] = plan.Limit{Percent: e.Safety.MassChange.Percent, From: e.Safety.MassChange.From}
 	}
-	return p.Guard(w.engine.Options.Limits)
+	return out
 }
 
 // leaseTime is after how long a writer that has died is no longer waited for.

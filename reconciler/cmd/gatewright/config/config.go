@@ -115,6 +115,8 @@ type Environment struct {
 	Gateway    Gateway `json:"gateway"`
 	Drift      Drift   `json:"drift"`
 	Limits     Limits  `json:"limits"`
+	// Safety is that of the whole where the environment says nothing.
+	Safety Safety `json:"safety"`
 }
 
 // Drift is what happens to what was changed behind our back.
@@ -238,6 +240,12 @@ func (c *Config) complete(said func(path ...string) bool) {
 	for name, e := range c.Environments {
 		if !said("environments", name, "production") {
 			e.Production = name == "production" || name == "prod"
+		}
+		if !said("environments", name, "safety", "massChange", "percent") {
+			e.Safety.MassChange.Percent = c.Safety.MassChange.Percent
+		}
+		if !said("environments", name, "safety", "massChange", "from") {
+			e.Safety.MassChange.From = c.Safety.MassChange.From
 		}
 		if len(e.Gateway.KeyManagers) == 0 {
 			e.Gateway.KeyManagers = map[string]KeyManager{defaultKeyManager: {}}

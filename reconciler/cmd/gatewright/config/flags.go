@@ -37,6 +37,14 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.sets, "set", nil, "any other setting, as --set environments.dev.drift=report; may be repeated")
 }
 
+// Words are the flags by which the same configuration is read again.
+func (f *Flags) Words() []string {
+	if f.file == "" {
+		return nil
+	}
+	return []string{"--config", f.file}
+}
+
 // settings are what the flags say.
 func (f *Flags) settings() ([]setting, schema.Diagnostics) {
 	var out []setting

@@ -172,6 +172,7 @@ environments:
     cluster: {kubeconfig: k, context: c, inCluster: false}
     gateway: {url: "https://gw", apiGateway: {namespace: n, name: g}, trait: t, fieldManager: f, manageKeyManagers: true,
       keyManagers: {Own: {issuer: i, jwks: "https://j"}}, apiKey: {name: K, in: query}, force: true}
+    safety: {massChange: {percent: 20, from: 5}}
     drift: report
     limits: {thunder: 1, openbao: 2, gateway: 3, observation: 4s, step: 5s}
 `
