@@ -37,10 +37,10 @@ func (t *Target) mark(id resource.ID, digest, application string, at, until time
 		markBinding: id.Binding.String(), markClient: id.Name, markDigest: digest, markApplication: application,
 	}
 	if !at.IsZero() {
-		out[markSince] = at.UTC().Format(time.RFC3339)
+		out[markSince] = at.UTC().Format(time.RFC3339Nano)
 	}
 	if !until.IsZero() {
-		out[markUntil] = until.UTC().Format(time.RFC3339)
+		out[markUntil] = until.UTC().Format(time.RFC3339Nano)
 	}
 	return out
 }

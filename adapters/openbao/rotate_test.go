@@ -20,7 +20,7 @@ func (b *bench) rotation(o resource.Observed, to string) (plan.Step, target.Inpu
 	after.ClientID = id(0).Binding.ClientID(to)
 	s.After = &resource.State{Credential: &after}
 	s.Rotates, s.Overlap = true, overlap
-	return s, target.Input{Secret: resource.GenerateSecret(), At: time.Now().Truncate(time.Second)}
+	return s, target.Input{Secret: resource.GenerateSecret(), At: time.Now()}
 }
 
 func TestRotation(t *testing.T) {

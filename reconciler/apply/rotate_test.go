@@ -94,7 +94,8 @@ func TestRotationThatIsAskedFor(t *testing.T) {
 	s.converge(t, want)
 	before := s.credential()
 	s.now = s.now.Add(time.Minute)
-	ask := plan.Rotation{Overlap: 60, At: s.now, Reason: "it leaked"}
+	minute := schema.Seconds(60)
+	ask := plan.Rotation{Overlap: &minute, At: s.now, Reason: "it leaked"}
 	s.asked = map[resource.ID]plan.Rotation{stored: ask}
 	s.converge(t, want)
 	between := s.credential()

@@ -1,26 +1,14 @@
 package inventory_test
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/inventory/postgrestest"
 )
-
-// server is the PostgreSQL that tests share. It is started when the first test
-// asks for it.
-var server = sync.OnceValues(startPostgres)
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
@@ -34,7 +22,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	stopPostgres()
+	postgrestest.Stop()
 	os.Exit(code)
 }
 
@@ -71,46 +59,9 @@ func freshSQLite(t *testing.T) string {
 
 func freshMemory(*testing.T) string { return "sqlite::memory:" }
 
-var schemas atomic.Int64
-
-// freshPostgres makes a schema of the test's own.
 func freshPostgres(t *testing.T) string {
 	t.Helper()
-	dsn := postgresDSN(t)
-	name := fmt.Sprintf("t%d_%s", schemas.Add(1), strings.ToLower(rand.Text()[:8]))
-	conn, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() {
-		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	sep := "?"
-	if strings.Contains(dsn, "?") {
-		sep = "&"
-	}
-	return dsn + sep + "search_path=" + name
-}
-
-// postgresDSN names a PostgreSQL server, or skips the test with the reason why
-// there is none. In CI there must be one.
-func postgresDSN(t *testing.T) string {
-	t.Helper()
-	dsn, err := server()
-	switch {
-	case err == nil:
-		return dsn
-	case errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-	return ""
+	return postgrestest.Fresh(t)
 }
 
 // open opens a store for the length of the test.

@@ -73,7 +73,7 @@ func (s *Store) schemaState(ctx context.Context) (string, error) {
 
 // ourTables are the tables whose presence without a migration table says that
 // a database is somebody else's.
-var ourTables = []string{"meta", "bindings", "clients", "resources", "runs", "steps", "events", "leases", "suspensions"}
+var ourTables = []string{"meta", "bindings", "clients", "resources", "runs", "steps", "events", "leases", "suspensions", "rotations"}
 
 // tables lists the tables where ours would be.
 func (s *Store) tables(ctx context.Context) ([]string, error) {

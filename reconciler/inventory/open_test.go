@@ -92,7 +92,7 @@ func TestOpenRefuses(t *testing.T) {
 			execute(t, "sqlite://"+path, "INSERT INTO gatewright_migrations (name, group_id) VALUES ('0999', 9)")
 			execute(t, "sqlite://"+path, "UPDATE meta SET value = 'v9.9.9' WHERE key = 'written-by'")
 			return "sqlite://" + path
-		}, class: fault.Stalled, reason: "DatabaseNewer", says: "written by gatewright v9.9.9: it has schema version 0999 and this program knows versions up to 0002"},
+		}, class: fault.Stalled, reason: "DatabaseNewer", says: "written by gatewright v9.9.9: it has schema version 0999 and this program knows versions up to 0003"},
 		"read-only, missing":  {dsn: inDir("g.db", nil), opts: inventory.Options{ReadOnly: true}, class: fault.Stalled, reason: "DatabaseMissing"},
 		"read-only, empty":    {dsn: inDir("g.db", []byte{}), opts: inventory.Options{ReadOnly: true}, class: fault.Stalled, reason: "DatabaseEmpty"},
 		"no migration, empty": {dsn: inDir("g.db", nil), opts: inventory.Options{NoMigrate: true}, class: fault.Stalled, reason: "DatabaseEmpty"},

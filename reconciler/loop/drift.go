@@ -16,7 +16,7 @@ const reasonDrift = "Drift"
 func (e *Engine) report(p *Planned) {
 	for i, s := range p.Steps {
 		env := e.environment(s.ID.Binding.Environment)
-		if env == nil || !env.ReportDrift || !s.Action.Effectful() {
+		if env == nil || !env.ReportDrift || !s.Action.Effectful() || s.Rotates || s.Retires {
 			continue
 		}
 		wanted, row := p.Wanted[s.ID.Binding], p.Recorded[s.ID.Binding]

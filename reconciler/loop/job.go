@@ -101,7 +101,7 @@ func (e *Engine) carryOut(ctx context.Context, record apply.Recorder, j *job) Ou
 	if p, ok := result.Proofs[resource.ClientOwn]; ok && !p.OK {
 		out.Proof = &p
 	}
-	if result.Endpoint {
+	if result.Endpoint || result.Rotated {
 		j.prove = true
 	}
 	if out.Err == nil {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -54,6 +51,8 @@ type Planned struct {
 	// suspended is what must not be changed, bindings whose spec is gone and
 	// environments included.
 	suspended map[resource.Binding]suspension
+	// asked are the credentials that somebody asked to rotate.
+	asked map[resource.ID]inventory.Rotation
 	// lapsed reports that a suspension is over and still recorded.
 	lapsed bool
 	scope  Scope
@@ -87,20 +86,23 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 		}
 	}
 	gone := e.gone(p, st.wanted)
-	p.Observed = e.observe(ctx, set, gone, only)
+	if err := e.askedFor(ctx, p); err != nil {
+		return nil, err
+	}
+	in := plan.Input{Desired: set, Gone: gone, Now: e.Options.Now(), Rotate: rotations(p.asked), Owned: len(p.Owned)}
+	in.Observed = e.observe(ctx, asked(in), only)
+	maps.Copy(in.Observed, e.observe(ctx, plan.Unseen(in, p.Discovered), only))
+	p.Observed = in.Observed
 	distrust(p)
-	blocked, hint, err := e.pruneBlocked(ctx, st, gone)
+	blocked, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.suspended(ctx, p, gone); err != nil {
 		return nil, err
 	}
-	p.Plan = plan.Compute(plan.Input{
-		Desired: set, Observed: p.Observed, Gone: gone, Suspended: reasons(p.suspended),
-		Proved: proved(p), PruneBlocked: blocked, PruneHint: hint,
-		Owned: len(p.Owned), OwnedIn: ownedIn(p.Owned),
-	})
+	in.Suspended, in.Proved, in.PruneBlocked = reasons(p.suspended), proved(p), blocked
+	p.Plan = plan.Compute(in)
 	p.Revision = st.Revision.Hash
 	e.report(p)
 	return p, nil
@@ -197,71 +199,38 @@ func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) 
 	return out
 }
 
-// observe asks every target for what set and gone name, all targets at once.
-func (e *Engine) observe(ctx context.Context, set desired.Set, gone []plan.Gone, only []resource.Kind) map[resource.ID]resource.Observed {
-	out := map[resource.ID]resource.Observed{}
-	asks := map[string]map[resource.Kind][]resource.Resource{}
-	ask := func(r resource.Resource) {
-		if only != nil && !slices.Contains(only, r.ID.Kind) {
-			out[r.ID] = resource.Observed{ID: r.ID, Err: fault.New(fault.Transient, "NotLooked", "it was not looked at")}
-			return
-		}
-		env := r.ID.Binding.Environment
-		if asks[env] == nil {
-			asks[env] = map[resource.Kind][]resource.Resource{}
-		}
-		asks[env][r.ID.Kind] = append(asks[env][r.ID.Kind], r)
+// pruneBlocked says why nothing may be pruned for st.
+func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (string, error) {
+	switch {
+	case len(gone) == 0:
+		return "", nil
+	case !st.Whole:
+		return "not every spec could be read", nil
+	case e.Options.AllowMassChange:
+		return "", nil
+	case st.Agents == 0:
+		return "the revision holds no spec at all; if that is meant, repeat with --allow-mass-change", nil
+	case st.Revision.Dirty:
+		return "", nil
 	}
-	for _, r := range set.KeyManagers {
-		ask(r)
-	}
-	for _, b := range set.Bindings {
-		for _, r := range b.Resources {
-			ask(r)
-		}
-	}
-	for _, g := range gone {
-		ask(resource.Resource{ID: g.ID})
-	}
-	var group errgroup.Group
-	answers := make(chan []resource.Observed)
-	for _, env := range e.Environments {
-		for kind, resources := range asks[env.Name] {
-			group.Go(func() error {
-				answers <- e.observeKind(ctx, env, kind, resources)
-				return nil
-			})
-		}
-	}
-	go func() {
-		_ = group.Wait() // no member fails
-		close(answers)
-	}()
-	for answer := range answers {
-		for _, o := range answer {
-			out[o.ID] = o
-		}
-	}
-	return out
-}
-
-// observeKind asks one target. A failure of the whole is put down to each
-// resource.
-func (e *Engine) observeKind(ctx context.Context, env *Environment, kind resource.Kind, resources []resource.Resource) []resource.Observed {
-	started := time.Now()
-	t := env.Targets[kind]
-	got, err := t.Observe(ctx, resources)
+	last, known, err := e.Store.Meta(ctx, metaRevision)
 	if err != nil {
-		got = make([]resource.Observed, len(resources))
-		for i := range got {
-			got[i].Err = err
-		}
+		return "", fmt.Errorf("read inventory: %w", err)
 	}
-	for i := range got {
-		got[i].ID = resources[i].ID
+	if !known || last == st.Revision.Hash {
+		return "", nil
 	}
-	e.Metrics.observed(env.Name, t.Name(), len(resources), time.Since(started))
-	return got
+	descends, err := e.Source.IsAncestor(ctx, last, st.Revision.Hash)
+	if err != nil {
+		// Whatever is wrong with it, nothing is pruned on its word.
+		return fmt.Sprintf("it is not known whether revision %s descends from %s, which was applied last: %v",
+			short(st.Revision.Hash), short(last), err), nil
+	}
+	if !descends {
+		return fmt.Sprintf("revision %s does not descend from %s, which was applied last; if that is meant, repeat with --allow-mass-change",
+			short(st.Revision.Hash), short(last)), nil
+	}
+	return "", nil
 }
 
 // metaRevision is the note of the last revision that was applied whole.

@@ -21,6 +21,8 @@ const recordTime = 10 * time.Second
 type recorder struct {
 	store *inventory.Store
 	run   inventory.RunID
+	// asked are the requests to rotate that the plan answers.
+	asked map[resource.ID]inventory.Rotation
 }
 
 // Intend implements apply.Recorder.
@@ -50,13 +52,13 @@ func (r recorder) Settle(ctx context.Context, outcomes []apply.Settled) error {
 		switch {
 		case o.Step.Action == plan.Delete && o.Err == nil:
 			s.Removed = []resource.ID{o.Step.ID}
-		case o.Step.Action != plan.Delete && (o.Err == nil || o.Begun):
+		case o.Step.Action != plan.Delete && (o.Err == nil || o.Begun && !o.RolledBack):
 			// What may have been made is owned, so that it can be pruned.
 			s.Added = []resource.ID{o.Step.ID}
 		}
 		out[i] = s
 	}
-	return r.store.Settle(ctx, out)
+	return errors.Join(r.store.Settle(ctx, out), r.answer(ctx, outcomes))
 }
 
 // settleKept records the bindings of p that no job works on, what is theirs,
@@ -94,6 +96,9 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 		adopted = append(adopted, p.Owned...)
 	}
 	owns := inventory.Settlement{Added: adopted, Removed: vanished(p)}
+	if err := e.forgetAsked(ctx, p); err != nil {
+		return err
+	}
 	if p.lapsed {
 		if err := e.Store.EndSuspensions(ctx, e.Options.Now()); err != nil {
 			return err
@@ -167,7 +172,7 @@ func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, st
 		row.LastProof = nil
 	}
 	if wanted != nil {
-		e.describe(&row, wanted, p.Observed)
+		e.describe(&row, wanted, p.Observed, o)
 	}
 	suspended, ok := p.suspended[b]
 	if o != nil && o.suspended != nil {
@@ -195,14 +200,14 @@ func restored(steps []plan.Step) bool {
 }
 
 // describe copies what is wanted into row.
-func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, observed map[resource.ID]resource.Observed) {
+func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, observed map[resource.ID]resource.Observed, o *Outcome) {
 	row.Enabled, row.Scheme, row.Deletion = wanted.Enabled(), wanted.Scheme, wanted.Deletion
 	row.SpecFile, row.SpecLine, row.DesiredHash = wanted.Position.File, wanted.Position.Line, wanted.Hash
 	row.ClientID, row.ApplicationID, row.CredentialPath, row.Clients = "", "", "", nil
 	for _, r := range wanted.Resources {
 		switch r.ID.Kind {
 		case resource.KindCredential:
-			c := inventory.Client{Name: r.ID.Name, ClientID: r.State.Credential.ClientID, CredentialPath: r.State.Credential.Path}
+			c := inventory.Client{Name: r.ID.Name, ClientID: serving(r, observed[r.ID], o), CredentialPath: r.State.Credential.Path}
 			c.ApplicationID = resource.ApplicationID(c.ClientID)
 			row.Clients = append(row.Clients, c)
 			if c.Name == resource.ClientOwn {
@@ -215,6 +220,22 @@ func (e *Engine) describe(row *inventory.Binding, wanted *desired.Binding, obser
 		case resource.KindClient, resource.KindKeyManager:
 		}
 	}
+}
+
+// serving is the client_id that a credential names: as it was seen, or as a
+// rotation has left it.
+func serving(r resource.Resource, seen resource.Observed, o *Outcome) string {
+	if o != nil {
+		for _, s := range o.Settled {
+			if s.Step.ID == r.ID && s.Err == nil && s.Step.After != nil {
+				return s.Step.After.Credential.ClientID
+			}
+		}
+	}
+	if c := seen.State.Credential; c != nil && c.Application != "" {
+		return r.ID.Binding.ClientID(c.Application)
+	}
+	return r.State.Credential.ClientID
 }
 
 // judge sets the status of row.

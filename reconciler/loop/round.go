@@ -20,7 +20,7 @@ type round struct {
 	run     inventory.RunID
 	total   int
 	// after is told each binding that is done with, outside the lock.
-	after func(resource.Binding, error)
+	after func(resource.Binding, *Outcome)
 	// progress is told how far the round is, under the lock. It may be nil.
 	progress func(Progress)
 
@@ -64,7 +64,7 @@ func (e *Engine) begin(ctx context.Context, p *Planned, trigger string, report *
 
 // do does one job and hands it to the rollouts if its endpoint is to be proved.
 func (r *round) do(ctx context.Context, j *job, followers map[string]*rollouts) {
-	o := r.engine.carryOut(ctx, recorder{r.engine.Store, r.run}, j)
+	o := r.engine.carryOut(ctx, recorder{r.engine.Store, r.run, r.planned.asked}, j)
 	if j.prove && j.wanted != nil && (o.Err == nil || endpointDone(o)) {
 		r.mu.Lock()
 		r.waiting++
@@ -128,7 +128,7 @@ func (r *round) finish(j *job, o *Outcome) {
 	}
 	r.mu.Unlock()
 	if r.after != nil && o != nil {
-		r.after(j.binding, o.Err)
+		r.after(j.binding, o)
 	}
 }
 

@@ -368,7 +368,8 @@ func (d *daemon) idle(b resource.Binding) {
 	d.mu.Unlock()
 }
 
-// after decides by the class of err when b is looked at again.
+// after decides by the class of the outcome when b is looked at again. One that
+// was rotated is looked at when the overlap ends, too.
 //
 //	class               | when
 //	--------------------+---------------------------------------------
@@ -376,11 +377,15 @@ func (d *daemon) idle(b resource.Binding) {
 //	transient, unknown  | soon, with back-off
 //	waiting, stalled,   | at the next interval, or when the spec changes
 //	conflict, unsafe    |
-func (d *daemon) after(b resource.Binding, err error) {
+func (d *daemon) after(b resource.Binding, o *Outcome) {
 	d.idle(b)
 	if b.Organization == "" {
 		return
 	}
+	if overlap, rotated := o.rotated(); rotated {
+		d.queue.AddAfter(b, overlap)
+	}
+	err := o.Err
 	if err == nil {
 		d.queue.Forget(b)
 		return

@@ -19,8 +19,9 @@ import (
 
 // Rotation is a request to rotate one credential now.
 type Rotation struct {
-	// Overlap is how long the application before goes on serving.
-	Overlap schema.Seconds
+	// Overlap is how long the application before goes on serving; nil leaves that
+	// to the spec.
+	Overlap *schema.Seconds
 	// At is when it was asked for: a secret that is younger satisfies it.
 	At time.Time
 	// Cut ends an overlap that runs, so that the application before gives its
@@ -28,6 +29,15 @@ type Rotation struct {
 	Cut bool
 	// Reason is what the person who asked gave.
 	Reason string
+}
+
+// usualOverlap is how long an application serves on after another has taken
+// over, where nobody says: a working day and a night.
+const usualOverlap schema.Seconds = 24 * 3600
+
+// Done reports that a credential was rotated since it was asked for.
+func (r Rotation) Done(c *resource.Credential) bool {
+	return c != nil && !c.Since.Before(r.At)
 }
 
 // pair is a client's two applications.
@@ -68,8 +78,8 @@ func (p *planner) client(b desired.Binding, credential resource.Resource, gone [
 	stored := credentialStep(credential, o, p.in.Observed[two.serving])
 	serving := clientStep(client, p.in.Observed[two.serving], o, stored)
 	if stored.Action == Keep && serving.Action == Keep {
-		if turn, due := p.due(b, credential.ID, o.State.Credential); due {
-			return p.rotate(credential, client, two, turn, serving)
+		if t, due := p.due(b, credential.ID, o.State.Credential); due {
+			return p.rotate(credential, client, two, t, serving)
 		}
 	}
 	steps := []Step{stored, serving}
@@ -105,24 +115,36 @@ func naming(credential resource.Resource, application resource.ID) resource.Reso
 	return credential
 }
 
+// turn is a rotation that is due.
+type turn struct {
+	overlap schema.Seconds
+	reason  string
+}
+
 // due reports that a credential is to be rotated now.
-func (p *planner) due(b desired.Binding, id resource.ID, c *resource.Credential) (Rotation, bool) {
-	if asked, ok := p.in.Rotate[id]; ok && c.Since.Before(asked.At) {
-		asked.Reason = "rotation was asked for: " + asked.Reason
-		return asked, asked.Cut || !p.in.Now.Before(c.Until)
+func (p *planner) due(b desired.Binding, id resource.ID, c *resource.Credential) (turn, bool) {
+	every, scheduled := b.Rotations[id.Name]
+	if asked, ok := p.in.Rotate[id]; ok && !asked.Done(c) {
+		t := turn{overlap: usualOverlap, reason: "it was asked for: " + asked.Reason}
+		if scheduled {
+			t.overlap = every.Overlap
+		}
+		if asked.Overlap != nil {
+			t.overlap = *asked.Overlap
+		}
+		return t, asked.Cut || !p.in.Now.Before(c.Until)
 	}
-	every, ok := b.Rotations[id.Name]
-	if !ok || c.Since.IsZero() || p.in.Now.Before(c.Since.Add(every.Every.Duration())) || p.in.Now.Before(c.Until) {
-		return Rotation{}, false
+	if !scheduled || c.Since.IsZero() || p.in.Now.Before(c.Since.Add(every.Every.Duration())) || p.in.Now.Before(c.Until) {
+		return turn{}, false
 	}
-	return Rotation{
-		Overlap: every.Overlap,
-		Reason:  fmt.Sprintf("its secret is of %s and is replaced every %s", c.Since.UTC().Format(time.RFC3339), every.Every),
+	return turn{
+		overlap: every.Overlap,
+		reason:  fmt.Sprintf("its secret is of %s and is replaced every %s", c.Since.UTC().Format(time.RFC3339), every.Every),
 	}, true
 }
 
 // rotate plans a rotation.
-func (p *planner) rotate(credential, client resource.Resource, two pair, turn Rotation, serving Step) []Step {
+func (p *planner) rotate(credential, client resource.Resource, two pair, t turn, serving Step) []Step {
 	next := as(client, two.spare)
 	made, settled := begin(next, p.in.Observed[two.spare])
 	made.Rotates = true
@@ -136,13 +158,13 @@ func (p *planner) rotate(credential, client resource.Resource, two pair, turn Ro
 	if made.Action != Create {
 		made.Action = Update
 	}
-	made.NewSecret, made.Reason = true, turn.Reason
+	made.NewSecret, made.Reason = true, t.reason
 	fresh := Change{Field: "client_secret", Before: resource.Redacted, After: resource.Redacted}
 	if made.Action == Update {
 		made.Changes = append(made.Changes, fresh)
 	}
 	stored.Action, stored.NewSecret, stored.Rotates = Update, true, true
-	stored.Overlap, stored.Reason = turn.Overlap, turn.Reason
+	stored.Overlap, stored.Reason = t.overlap, t.reason
 	stored.Changes = append(stored.Changes, fresh)
 	stored.DependsOn = []resource.ID{made.ID}
 	return []Step{made, stored, serving}
