@@ -73,7 +73,7 @@ func addEvent(ctx context.Context, tx bun.Tx, row eventRow) error {
 }
 
 // orders are the actions by which people ask a running daemon for something.
-var orders = []string{ActionSuspend, ActionResume, ActionRotate}
+var orders = []string{ActionSuspend, ActionResume, ActionConfirm, ActionRotate}
 
 // LastOrder is the id of the newest event by which somebody asked the daemon
 // for something, and zero if there is none. It grows whenever one comes.

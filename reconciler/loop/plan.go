@@ -94,14 +94,15 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	maps.Copy(in.Observed, e.observe(ctx, plan.Unseen(in, p.Discovered), only))
 	p.Observed = in.Observed
 	distrust(p)
-	blocked, err := e.pruneBlocked(ctx, st, gone)
+	blocked, hint, err := e.pruneBlocked(ctx, st, gone)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.suspended(ctx, p, gone); err != nil {
 		return nil, err
 	}
-	in.Suspended, in.Proved, in.PruneBlocked = reasons(p.suspended), proved(p), blocked
+	in.Suspended, in.Proved, in.PruneBlocked, in.PruneHint = reasons(p.suspended), proved(p), blocked, hint
+	in.OwnedIn = ownedIn(p.Owned)
 	p.Plan = plan.Compute(in)
 	p.Revision = st.Revision.Hash
 	e.report(p)
@@ -197,40 +198,6 @@ func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) 
 		out = append(out, g)
 	}
 	return out
-}
-
-// pruneBlocked says why nothing may be pruned for st.
-func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (string, error) {
-	switch {
-	case len(gone) == 0:
-		return "", nil
-	case !st.Whole:
-		return "not every spec could be read", nil
-	case e.Options.AllowMassChange:
-		return "", nil
-	case st.Agents == 0:
-		return "the revision holds no spec at all; if that is meant, repeat with --allow-mass-change", nil
-	case st.Revision.Dirty:
-		return "", nil
-	}
-	last, known, err := e.Store.Meta(ctx, metaRevision)
-	if err != nil {
-		return "", fmt.Errorf("read inventory: %w", err)
-	}
-	if !known || last == st.Revision.Hash {
-		return "", nil
-	}
-	descends, err := e.Source.IsAncestor(ctx, last, st.Revision.Hash)
-	if err != nil {
-		// Whatever is wrong with it, nothing is pruned on its word.
-		return fmt.Sprintf("it is not known whether revision %s descends from %s, which was applied last: %v",
-			short(st.Revision.Hash), short(last), err), nil
-	}
-	if !descends {
-		return fmt.Sprintf("revision %s does not descend from %s, which was applied last; if that is meant, repeat with --allow-mass-change",
-			short(st.Revision.Hash), short(last)), nil
-	}
-	return "", nil
 }
 
 // metaRevision is the note of the last revision that was applied whole.

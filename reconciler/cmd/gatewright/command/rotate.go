@@ -191,8 +191,8 @@ func (a *App) carryOutRotation(ctx context.Context, w *wired, o *order) error {
 			return err
 		}
 	}
-	if err := w.guard(p); err != nil {
-		return confirmable(err, nil)
+	if err := w.engine.Guard(ctx, p); err != nil {
+		return a.confirmable(err, p, nil)
 	}
 	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, nil)
 	if err != nil {
