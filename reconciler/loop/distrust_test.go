@@ -1,8 +1,11 @@
 package loop_test
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/loop"
@@ -50,4 +53,49 @@ func TestSecretChangedAtTheApplication(t *testing.T) {
 func (s *scene) ahead(d time.Duration) {
 	now := func() time.Time { return time.Now().Add(d) }
 	s.engine.Options.Now, s.engine.Environments[0].Prover.Now = now, now
+}
+
+// TestProofTriesEveryClient: the credential of a named consumer that stops
+// working shows when the proof is old, and is repaired; and the endpoint is tried
+// with a token that has expired.
+func TestProofTriesEveryClient(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Lag: time.Millisecond})
+	a := agent("booking", schema.SchemeOAuth2)
+	a.Environments[0].Authentication.Clients = []schema.Client{{Name: "mobile"}}
+	s.push(a)
+	s.apply()
+	for _, c := range s.row("booking").LastProof.Checks {
+		if c.Name == "with an expired token" || strings.HasPrefix(c.Name, "client mobile") {
+			t.Errorf("the first proof makes the check %q: there is no such token yet, and the client was proved when it was made", c.Name)
+		}
+	}
+	s.ahead(2 * time.Hour)
+	s.apply()
+	var names []string
+	for _, c := range s.row("booking").LastProof.Checks {
+		names = append(names, c.Name)
+	}
+	want := []string{
+		"client own: token", "client own: issuer", "client own: audience", "without a token", "with a token for another audience",
+		"with an expired token", "with a token", "client mobile: token", "client mobile: issuer", "client mobile: audience",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	mobile := resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: "mobile"}
+	s.changeSecret(mobile)
+	s.ahead(4 * time.Hour)
+	s.apply()
+	if row := s.row("booking"); row.Status != inventory.Stalled || row.Reason != "InvalidClient" || row.LastProof.OK {
+		t.Fatalf("a consumer's refused credential is not noticed: %+v", row)
+	}
+	s.apply()
+	if row := s.row("booking"); row.Status != inventory.Converged || !row.LastProof.OK {
+		t.Errorf("it is not repaired: %+v", row)
+	}
+	events, err := s.store.Events(t.Context(), inventory.EventFilter{Binding: binding("booking")})
+	if err != nil || len(events) != 2 || events[0].Action != "proof-passed" || events[1].Action != "proof-failed" {
+		t.Errorf("got the events %+v, %v, want that the proof failed and passed again", events, err)
+	}
 }

@@ -51,6 +51,7 @@ type Engine struct {
 	Metrics      Metrics
 
 	probes *probeTokens
+	used   *usedTokens
 }
 
 // Options are the settings of an engine.
@@ -125,6 +126,7 @@ func (o Options) withDefaults() Options {
 func New(e Engine) *Engine {
 	e.Options = e.Options.withDefaults()
 	e.probes = &probeTokens{byEnvironment: map[string]proof.Token{}}
+	e.used = &usedTokens{byBinding: map[resource.Binding]proof.Token{}}
 	return &e
 }
 

@@ -34,6 +34,8 @@ type Outcome struct {
 	Proof *resource.Proof
 	// Rollout is where the endpoint's change stands.
 	Rollout resource.Rollout
+	// proved are the clients whose credentials were tried with their steps.
+	proved map[string]bool
 	// Err is the first failure; its class says what follows from it.
 	Err error
 	// suspended is a suspension that came after the plan.
@@ -97,7 +99,10 @@ func (e *Engine) carryOut(ctx context.Context, record apply.Recorder, j *job) Ou
 	env := e.environment(j.binding.Environment)
 	executor := apply.Executor{Targets: env.Targets, Prover: env.Prover, Record: record, Log: e.Log, Now: e.Options.Now}
 	result := executor.Binding(ctx, j.steps, func(id resource.ID) resource.Observed { return j.observed[id] })
-	out.Settled, out.Err = result.Settled, result.Err
+	out.Settled, out.Err, out.proved = result.Settled, result.Err, map[string]bool{}
+	for name, p := range result.Proofs {
+		out.proved[name] = p.OK
+	}
 	if p, ok := result.Proofs[resource.ClientOwn]; ok && !p.OK {
 		out.Proof = &p
 	}

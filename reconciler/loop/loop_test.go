@@ -26,7 +26,7 @@ func TestApplyConvergesAndProves(t *testing.T) {
 		t.Fatalf("got %+v", report)
 	}
 	row := s.row("booking")
-	if row.Status != inventory.Converged || row.LastProof == nil || !row.LastProof.OK || len(row.LastProof.Checks) != 3 {
+	if row.Status != inventory.Converged || row.LastProof == nil || !row.LastProof.OK || len(row.LastProof.Checks) != 6 {
 		t.Errorf("booking: got %+v", row)
 	}
 	if row.ClientID != "acme_travel_booking_production" || row.CredentialPath != "secret/agents/acme/travel/booking/production/own" {

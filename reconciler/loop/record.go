@@ -144,12 +144,21 @@ func holdsBack(p plan.Plan) bool {
 }
 
 // vanished lists what is owned by the records, no longer asked for, and gone
-// from the targets without us.
+// from the targets without us. An application that has given its place to the
+// other one of its client is none that the plan speaks of, once it is gone: a
+// process that ended between its delete and the record of it leaves it behind.
 func vanished(p *Planned) []resource.ID {
 	var out []resource.ID
+	spoken := map[resource.ID]bool{}
 	for _, s := range p.Steps {
+		spoken[s.ID] = true
 		if s.Action == plan.Keep && s.Before == nil && s.After == nil {
 			out = append(out, s.ID)
+		}
+	}
+	for _, id := range p.Owned {
+		if o, looked := p.Observed[id]; looked && o.Err == nil && !o.Found && !spoken[id] {
+			out = append(out, id)
 		}
 	}
 	return out

@@ -9,9 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
-	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/reconciler/resource"
-	"github.com/gatewright/gatewright/schema"
 )
 
 // The pace at which rollouts are looked at: few of them often, so that one
@@ -310,45 +308,4 @@ func rolloutFault(o resource.Observed) error {
 
 func (p *pending) fail(err error) {
 	p.outcome.Err, p.outcome.Rollout, p.finished = errors.Join(p.outcome.Err, err), p.lastSeen.Rollout, true
-}
-
-// prove tries the endpoint. A gateway may answer by its former policy for a
-// while, so a failed proof counts only after the lag has passed.
-func (r *rollouts) prove(ctx context.Context, p *pending) {
-	endpoint, tokens, err := r.ready(ctx, p)
-	var got resource.Proof
-	if err == nil {
-		got, err = r.env.Prover.Endpoint(ctx, p.lastSeen.URL, endpoint, tokens)
-	}
-	if err != nil && fault.ClassOf(err) != fault.Waiting && r.engine.Options.Now().Sub(p.rolled) < r.engine.Options.Lag {
-		return
-	}
-	p.finished = true
-	p.outcome.Err = errors.Join(p.outcome.Err, err)
-	if len(got.Checks) > 0 {
-		p.outcome.Proof = &got
-	}
-}
-
-// ready gathers what the proof of an endpoint needs.
-func (r *rollouts) ready(ctx context.Context, p *pending) (resource.Endpoint, proof.Tokens, error) {
-	var endpoint resource.Endpoint
-	var credential resource.Resource
-	for _, want := range p.job.wanted.Resources {
-		switch {
-		case want.ID.Kind == resource.KindEndpoint:
-			endpoint = *want.State.Endpoint
-		case want.ID.Kind == resource.KindCredential && want.ID.Name == resource.ClientOwn:
-			credential = want
-		}
-	}
-	if endpoint.Scheme != schema.SchemeOAuth2 {
-		return endpoint, proof.Tokens{}, nil
-	}
-	own, err := r.engine.tokenOf(ctx, r.env, credential)
-	if err != nil {
-		return endpoint, proof.Tokens{}, err
-	}
-	other, err := r.engine.probeToken(ctx, r.env)
-	return endpoint, proof.Tokens{Own: own, Other: other}, err
 }

@@ -30,6 +30,7 @@ type round struct {
 	report  *Report
 	rows    []inventory.Binding
 	gone    []resource.Binding
+	events  []inventory.Event
 	flushed time.Time
 	err     error
 }
@@ -157,6 +158,9 @@ func (r *round) count(j *job, o *Outcome) {
 		return
 	}
 	r.rows = append(r.rows, row)
+	if e, ok := r.engine.turned(r.planned.Recorded[j.binding].LastProof, &row); ok {
+		r.events = append(r.events, e)
+	}
 }
 
 // flush writes the rows collected so far. The lock is held.
@@ -164,7 +168,10 @@ func (r *round) flush(now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
 	r.err = errors.Join(r.err, r.engine.Store.SaveBindings(ctx, r.rows), r.engine.Store.DeleteBindings(ctx, r.gone))
-	r.rows, r.gone, r.flushed = nil, nil, now
+	for _, e := range r.events {
+		r.err = errors.Join(r.err, r.engine.Store.Event(ctx, e))
+	}
+	r.rows, r.gone, r.events, r.flushed = nil, nil, nil, now
 }
 
 // end records the end of the run. The lock is held.

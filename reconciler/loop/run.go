@@ -209,6 +209,9 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	if err != nil {
 		return err
 	}
+	if scope == nil {
+		d.Metrics.proved(p, d.names())
+	}
 	d.current(&st, p)
 	d.guard(ctx, p)
 	r, jobs, err := d.begin(ctx, p, trigger, newReport(p))

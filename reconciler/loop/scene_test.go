@@ -92,7 +92,7 @@ func (s *scene) token(w http.ResponseWriter, r *http.Request) {
 		t := s.world.Look(of)
 		if t != nil && !s.hasChanged(of, t.Version) && t.State.Client.SecretDigest == resource.NewSecret(secret).Digest(id) {
 			tok, _ := jwt.NewBuilder().Issuer(s.issuer).Audience([]string{t.State.Client.Audience}).
-				Expiration(time.Now().Add(5 * time.Minute)).Build()
+				Expiration(s.engine.Options.Now().Add(5 * time.Minute)).Build()
 			signed, _ := jwt.Sign(tok, jwt.WithKey(jwa.HS256(), key))
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": string(signed), "token_type": "Bearer", "expires_in": 300})
@@ -128,7 +128,8 @@ func (s *scene) call(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	tok, err := jwt.Parse([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")), jwt.WithKey(jwa.HS256(), key))
+	tok, err := jwt.Parse([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")), jwt.WithKey(jwa.HS256(), key),
+		jwt.WithClock(jwt.ClockFunc(s.engine.Options.Now)))
 	if err == nil && t.State.Endpoint.Scheme == schema.SchemeOAuth2 {
 		if aud, _ := tok.Audience(); len(aud) == 1 && aud[0] == t.State.Endpoint.Audience {
 			w.WriteHeader(http.StatusNotFound)

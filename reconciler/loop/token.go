@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
-	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -45,13 +44,8 @@ func (e *Engine) probeToken(ctx context.Context, env *Environment) (proof.Token,
 // tokenOf reads a credential and gets a token with it.
 func (e *Engine) tokenOf(ctx context.Context, env *Environment, credential resource.Resource) (proof.Token, error) {
 	got := e.observeKind(ctx, env, resource.KindCredential, []resource.Resource{credential})[0]
-	switch {
-	case got.Err != nil:
-		return proof.Token{}, got.Err
-	case !got.Found || got.State.Credential.ClientSecret.IsZero():
-		f := fault.New(fault.Transient, "NoCredential", "it does not stand yet")
-		f.Op, f.Resource = "read", credential.ID.String()
-		return proof.Token{}, f
+	if err := usable(got); err != nil {
+		return proof.Token{}, err
 	}
 	return env.Prover.Token(ctx, *got.State.Credential)
 }

@@ -24,6 +24,8 @@ type Tokens struct {
 	Own Token
 	// Other is of the same issuer, for another audience.
 	Other Token
+	// Expired was meant for the endpoint; nil where there is none yet.
+	Expired *Token
 }
 
 // Endpoint proves how the gateway answers at base, the URL of the binding's
@@ -33,6 +35,7 @@ type Tokens struct {
 //	-------+----------------------------+--------
 //	oauth2 | no token                   | 401
 //	       | token for another audience | 401
+//	       | own token that has expired | 401
 //	       | own token                  | not 401
 //	apiKey | no key                     | 401
 //	none   | nothing                    | not 401
@@ -61,6 +64,9 @@ func (p *Prover) Endpoint(ctx context.Context, base string, e resource.Endpoint,
 		err = errors.Join(
 			try("without a token", refused, nil),
 			try("with a token for another audience", refused, &tokens.Other))
+		if err == nil && tokens.Expired != nil {
+			err = try("with an expired token", refused, tokens.Expired)
+		}
 		if err == nil && harmless {
 			err = try("with a token", admitted, &tokens.Own)
 		}
