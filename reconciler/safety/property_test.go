@@ -57,10 +57,10 @@ func disagree(d *drawn, p plan.Plan) string {
 			return fmt.Sprintf("%s differs: -want +got:\n%s", s.ID, diff)
 		}
 		peer := s.ID
-		peer.Kind = resource.KindCredential
+		peer.Kind, peer.Name = resource.KindCredential, resource.Consumer(s.ID.Name)
 		credential := d.world.Things[peer]
 		if c := thing.State.Client; c != nil && wanted(d.want, s.ID) && !d.unreadable[peer] && credential != nil && credential.Owner == resource.OwnerUs &&
-			credential.State.Credential.SecretDigest != c.SecretDigest {
+			credential.State.Credential.ClientID == c.ClientID && credential.State.Credential.SecretDigest != c.SecretDigest {
 			return fmt.Sprintf("%s holds another secret than its credential", s.ID)
 		}
 	}
