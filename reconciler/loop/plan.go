@@ -191,7 +191,7 @@ func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) 
 		}
 		g := plan.Gone{ID: id, SpecPresent: present}
 		if row, ok := p.Recorded[id.Binding]; ok {
-			g.Deletion = row.Deletion
+			g.Deletion, g.File = row.Deletion, row.SpecFile
 		} else if desired.IsProbe(id.Binding) {
 			g.Deletion = schema.DeletionPrune
 		}

@@ -54,6 +54,8 @@ type Gone struct {
 	// SpecPresent reports that the binding itself is still desired, and only
 	// this resource is not.
 	SpecPresent bool
+	// File is where the spec was; empty if that is not known.
+	File string
 }
 
 // Plan is an ordered list of steps: those of one binding stand together, in
@@ -85,6 +87,7 @@ func Compute(in Input) Plan {
 	for _, b := range bindings {
 		p.binding(b, gone[b.Binding])
 	}
+	p.renamed()
 	return Plan{Steps: p.steps, Owned: in.Owned, OwnedIn: in.OwnedIn}
 }
 
