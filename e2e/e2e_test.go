@@ -98,13 +98,14 @@ func (s *scene) meddle(secret string) {
 	}
 }
 
-// savePlan writes what diff says into a file, as a reviewer would.
+// savePlan has diff write the plan into a file for whoever reviews it.
 func (s *scene) savePlan(name string, code int) string {
 	s.Helper()
-	path, err := s.stack.WriteFile(name, s.run(code, "diff", "-o", "json").Stdout)
+	path, err := s.stack.WriteFile(name, "")
 	if err != nil {
 		s.Fatal(err)
 	}
+	s.run(code, "diff", "--out", path)
 	return path
 }
 

@@ -2,13 +2,8 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"slices"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/cobra"
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
@@ -29,8 +24,8 @@ func (a *App) apply() *cobra.Command {
 			"prove each endpoint. A plan that takes too much away at once is refused with exit code 4,\n" +
 			"and so is what a revision prunes that holds no spec or does not descend from the one that\n" +
 			"was applied last. --confirm lifts that for one revision, and nothing else.\n\n" +
-			"With --plan only the plan that `gatewright diff -o json` wrote is carried out: if what\n" +
-			"stands, or the specs, have changed since, nothing is done.",
+			"With --plan only the plan that `gatewright diff --out` wrote is carried out: it is made\n" +
+			"anew, and if anything differs from what was reviewed nothing is done (exit code 4).",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if confirmed != "" && !fullHash(confirmed) {
@@ -51,7 +46,7 @@ func (a *App) apply() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&massChange, "allow-mass-change", false, "carry out the plan even if it takes much away at once")
 	cmd.Flags().StringVar(&confirmed, "confirm", "", "carry out the plan even if it takes much away, if it is of the revision with this full hash")
-	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this file, written by `gatewright diff -o json`")
+	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this file, written by `gatewright diff --out`")
 	return cmd
 }
 
@@ -67,6 +62,12 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		}
 	}()
 	ctx = lease.Context()
+	var was *plan.File
+	if file != "" {
+		if was, err = readPlan(file); err != nil {
+			return err
+		}
+	}
 	p, err := a.plan(ctx, w, args)
 	if err != nil {
 		return err
@@ -76,8 +77,8 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 			return err
 		}
 	}
-	if file != "" {
-		if err := reviewed(file, p.Plan); err != nil {
+	if was != nil {
+		if err := moved(file, was.Difference(plan.NewFile(w.cfg.Installation, p.State.Revision.Dirty, p.Plan))); err != nil {
 			return err
 		}
 	}
@@ -173,44 +174,4 @@ func bindingName(b resource.Binding) string {
 		return "environment " + b.Environment
 	}
 	return b.String()
-}
-
-// reviewed refuses p unless it does what the plan in file does.
-func reviewed(file string, p plan.Plan) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return usage("--plan: %w", err)
-	}
-	var doc struct {
-		Steps *[]effect `json:"steps"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil || doc.Steps == nil { //nolint:musttag // as plan.Step has them
-		return usage("--plan: %s is not a plan written by `gatewright diff -o json`", file)
-	}
-	was := slices.DeleteFunc(*doc.Steps, func(e effect) bool { return !e.Action.Effectful() })
-	if diff := cmp.Diff(was, effects(p), cmpopts.EquateEmpty()); diff != "" {
-		f := fault.New(fault.Unsafe, "PlanMoved", "what stands or the specs have changed since the plan was written:\n%s", diff)
-		f.Hint = "review a new plan"
-		return f
-	}
-	return nil
-}
-
-// effect is what of a step must be the same for a reviewed plan to be carried
-// out.
-type effect struct {
-	ID      resource.ID
-	Action  plan.Action
-	Version string
-	Changes []plan.Change
-}
-
-func effects(p plan.Plan) []effect {
-	var out []effect
-	for _, s := range p.Steps {
-		if s.Action.Effectful() {
-			out = append(out, effect{s.ID, s.Action, s.Version, s.Changes})
-		}
-	}
-	return out
 }

@@ -15,13 +15,16 @@ import (
 
 // diff shows what apply would do.
 func (a *App) diff() *cobra.Command {
-	return &cobra.Command{
+	var out string
+	cmd := &cobra.Command{
 		Use:   "diff [DIRECTORY | REVISION [REVISION]]",
 		Short: "Show what differs between the specs and what stands",
 		Long: "Compare specs with what stands at the targets, and change nothing.\n\n" +
 			"Without an argument the specs are those of the configured repository; a directory is\n" +
 			"read as it lies there, uncommitted changes included; a revision is read from the\n" +
 			"repository. Two revisions are compared with each other and no target is reached.\n" +
+			"With --out the plan is also written to a file, which `gatewright apply --plan` carries out\n" +
+			"if it is still the plan then.\n" +
 			"Exits 0 if nothing differs, 2 if something does, 78 if a spec is wrong.",
 		Args: atMost(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,6 +33,9 @@ func (a *App) diff() *cobra.Command {
 				return err
 			}
 			if len(args) == 2 {
+				if out != "" {
+					return usage("--out writes a plan for what stands; two revisions are compared with each other")
+				}
 				return a.diffRevisions(cmd.Context(), cfg, args[0], args[1])
 			}
 			w, err := a.wire(cmd.Context(), cfg, readOnly)
@@ -41,12 +47,19 @@ func (a *App) diff() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if out != "" {
+				if err := writePlan(out, cfg.Installation, p); err != nil {
+					return err
+				}
+			}
 			if err := a.showPlan(p, w.sourceName(args)); err != nil {
 				return err
 			}
 			return verdict(p)
 		},
 	}
+	cmd.Flags().StringVar(&out, "out", "", "also write the plan to this file, for `gatewright apply --plan`")
+	return cmd
 }
 
 // plan loads the specs that args name and plans for them.

@@ -102,7 +102,7 @@ func (p Plan) step(b *strings.Builder, s plan.Step, style Style) {
 	}
 	b.WriteByte('\n')
 	if s.Action == plan.Create || s.Action == plan.Update || s.Action == plan.Replace || s.Action == plan.Skip {
-		for _, c := range changes(s) {
+		for _, c := range s.Fields() {
 			fmt.Fprintf(b, "      %s: %s → %s\n", c.Field, value(c.Before), value(c.After))
 		}
 	}
@@ -112,24 +112,6 @@ func (p Plan) step(b *strings.Builder, s plan.Step, style Style) {
 	if s.Hint != "" {
 		fmt.Fprintf(b, "      hint: %s\n", s.Hint)
 	}
-}
-
-// changes lists the fields of a step; a create lists all that it sets.
-func changes(s plan.Step) []plan.Change {
-	if s.Action == plan.Create && s.After != nil {
-		var out []plan.Change
-		for _, f := range s.After.Fields() {
-			if f.Value == "" {
-				continue
-			}
-			out = append(out, plan.Change{Field: f.Name, After: f.Value})
-		}
-		if s.NewSecret {
-			out = append(out, plan.Change{Field: "client_secret", After: resource.Redacted})
-		}
-		return out
-	}
-	return s.Changes
 }
 
 // identity is the name that a resource goes by at its target.
