@@ -223,23 +223,30 @@ const awaitPace = 200 * time.Millisecond
 // awaitRotation waits until the daemon has done what was asked for.
 func (a *App) awaitRotation(ctx context.Context, store *inventory.Store, o *order, asked []inventory.Rotation) error {
 	progress := view.StartProgress(a.Err, "waiting for the daemon")
-	defer progress.Stop()
+	left, err := o.awaited(ctx, store)
+	progress.Stop()
+	switch {
+	case err != nil:
+		return err
+	case len(left) > 0:
+		return stillPending(left)
+	default:
+		return a.tellRotated(o, asked)
+	}
+}
+
+// awaited waits until nothing of o is pending, or the wait is over, and returns
+// what is left.
+func (o *order) awaited(ctx context.Context, store *inventory.Store) ([]inventory.Rotation, error) {
 	deadline := time.Now().Add(o.wait)
 	for {
 		left, err := pendingOf(ctx, store, o)
-		if err != nil {
-			return err
-		}
-		if len(left) == 0 {
-			progress.Stop()
-			return a.tellRotated(o, asked)
-		}
-		if time.Now().After(deadline) {
-			return stillPending(left)
+		if err != nil || len(left) == 0 || time.Now().After(deadline) {
+			return left, err
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return left, context.Cause(ctx)
 		case <-time.After(awaitPace):
 		}
 	}
