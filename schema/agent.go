@@ -31,6 +31,18 @@ const (
 	DeletionOrphan Deletion = "orphan"
 )
 
+// Drift is what happens to what was changed though the spec was not; empty means
+// what the configuration says.
+type Drift string
+
+// The ways to meet drift.
+const (
+	// DriftRepair puts it back.
+	DriftRepair Drift = "repair"
+	// DriftReport tells of it and leaves it as it is.
+	DriftReport Drift = "report"
+)
+
 // KindCustomAPI is the only kind of agent that may have OAuth.
 const KindCustomAPI = "custom-api"
 
@@ -46,6 +58,7 @@ type Agent struct {
 	Environments []Environment `json:"environments"`
 	Suspend      *Suspend      `json:"suspend,omitempty"`
 	Deletion     Deletion      `json:"deletion,omitempty"`
+	Drift        Drift         `json:"drift,omitempty"`
 	Positions    Positions     `json:"positions,omitempty"`
 }
 
@@ -78,6 +91,7 @@ type Environment struct {
 	Authentication Authentication `json:"endpointAuthentication"`
 	Suspend        *Suspend       `json:"suspend,omitempty"`
 	Deletion       Deletion       `json:"deletion,omitempty"`
+	Drift          Drift          `json:"drift,omitempty"`
 }
 
 // Authentication is how callers authenticate. All fields but Scheme belong to

@@ -99,7 +99,7 @@ func (d *decoder) string(v cue.Value, name string) string {
 func (d *decoder) agent(name string, v cue.Value) Agent {
 	a := Agent{
 		Name: name, Organization: d.string(v, "organization"), Project: d.string(v, "project"), Kind: d.string(v, "kind"),
-		Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion")),
+		Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion")), Drift: Drift(d.string(v, "drift")),
 	}
 	if f, ok := d.field(v, "labels"); ok {
 		a.Labels = map[string]string{}
@@ -133,7 +133,9 @@ func (d *decoder) endpoint(v cue.Value) *Interface {
 
 // environment reads an environment.
 func (d *decoder) environment(name string, v cue.Value) Environment {
-	e := Environment{Name: name, Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion"))}
+	e := Environment{
+		Name: name, Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion")), Drift: Drift(d.string(v, "drift")),
+	}
 	if f, ok := d.field(v, "endpointAuthentication"); ok {
 		e.Authentication = d.authentication(f)
 	}

@@ -29,10 +29,10 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 			Operations: []Operation{{"GET", "/*"}, {"POST", "/flights/{id}"}},
 		},
 		Suspend:  &Suspend{Reason: "a move", Until: time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)},
-		Deletion: DeletionProtect,
+		Deletion: DeletionProtect, Drift: DriftReport,
 		Environments: []Environment{
 			{Name: "development", Authentication: Authentication{Scheme: SchemeNone}},
-			{Name: "production", Deletion: DeletionOrphan, Authentication: Authentication{
+			{Name: "production", Deletion: DeletionOrphan, Drift: DriftRepair, Authentication: Authentication{
 				Scheme: SchemeOAuth2, Header: "X-Token", Issuers: []string{"ThunderKeyManager", "Other"}, Validity: 5400, Test: Yes,
 				Clients: []Client{{Name: "mobile-app"}, {Name: "partner-x", Rotation: &Rotation{Every: 720 * 3600, Overlap: 24 * 3600}}},
 			}},

@@ -87,12 +87,14 @@ func (c *composer) agree(merged *Agent, a Agent) bool {
 	check("labels", merged.Labels != nil && a.Labels != nil && !maps.Equal(merged.Labels, a.Labels))
 	check("interface", merged.Interface != nil && a.Interface != nil && !reflect.DeepEqual(merged.Interface, a.Interface))
 	check("deletion", merged.Deletion != "" && a.Deletion != "" && merged.Deletion != a.Deletion)
+	check("drift", merged.Drift != "" && a.Drift != "" && merged.Drift != a.Drift)
 	check("suspend", merged.Suspend != nil && a.Suspend != nil && !reflect.DeepEqual(merged.Suspend, a.Suspend))
 	if merged.Labels == nil {
 		merged.Labels = a.Labels
 	}
 	merged.Interface = cmp.Or(merged.Interface, a.Interface)
 	merged.Deletion = cmp.Or(merged.Deletion, a.Deletion)
+	merged.Drift = cmp.Or(merged.Drift, a.Drift)
 	merged.Suspend = cmp.Or(merged.Suspend, a.Suspend)
 	return ok
 }

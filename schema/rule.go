@@ -38,11 +38,13 @@ var rules = map[string]rule{
 	"suspend.reason": reasonRule,
 	"suspend.until":  timeRule,
 	"deletion":       deletionRule,
+	"drift":          driftRule,
 
 	"environments.*.suspend":        suspendRule,
 	"environments.*.suspend.reason": reasonRule,
 	"environments.*.suspend.until":  timeRule,
 	"environments.*.deletion":       deletionRule,
+	"environments.*.drift":          driftRule,
 
 	authPath:                   {"wrong-type", "a mapping with scheme", ""},
 	authPath + ".scheme":       {"bad-scheme", `"oauth2", "apiKey" or "none"`, ""},
@@ -86,15 +88,16 @@ var (
 	everyRule    = rule{"bad-duration", "a duration of whole seconds from 1s to 366 days", "write it as 720h"}
 	overlapRule  = rule{"bad-duration", "a duration of whole seconds, at least 1s and shorter than every", "write it as 24h"}
 	deletionRule = rule{"bad-deletion", `"prune", "protect" or "orphan"`, ""}
+	driftRule    = rule{"bad-drift", `"repair" or "report"`, ""}
 )
 
 // members maps the path of a mapping to the fields it may have. A mapping that
 // is not listed takes any name.
 var members = map[string][]string{
-	"":                       {"organization", "project", "kind", "labels", "interface", "environments", "suspend", "deletion"},
+	"":                       {"organization", "project", "kind", "labels", "interface", "environments", "suspend", "deletion", "drift"},
 	"interface":              {"context", "port", "basePath", "version", "operations"},
 	"interface.operations.*": {"method", "path"},
-	"environments.*":         {"endpointAuthentication", "suspend", "deletion"},
+	"environments.*":         {"endpointAuthentication", "suspend", "deletion", "drift"},
 	"suspend":                {"reason", "until"},
 	"environments.*.suspend": {"reason", "until"},
 	authPath:                 append([]string{"scheme"}, oauth2Fields...),

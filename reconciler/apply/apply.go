@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -227,6 +228,9 @@ func (r *run) settle(ctx context.Context, done Settled) {
 		slog.String("resource", done.Step.ID.String()), slog.String("action", string(done.Step.Action)),
 		slog.Duration("took", done.Ended.Sub(done.Started)),
 	}
+	if done.Step.Drift {
+		attrs = append(attrs, slog.String("drift", drift(done.Step)))
+	}
 	if done.Err != nil {
 		r.failed[done.Step.ID] = done.Err
 		if r.result.Err == nil {
@@ -243,4 +247,16 @@ func (r *run) settle(ctx context.Context, done Settled) {
 		r.result.Rotated = true
 	}
 	r.Log.LogAttrs(ctx, slog.LevelInfo, "step done", attrs...)
+}
+
+// drift says field by field what had changed behind our back.
+func drift(s plan.Step) string {
+	if s.Before == nil {
+		return "it was gone"
+	}
+	said := make([]string, len(s.Changes))
+	for i, c := range s.Changes {
+		said[i] = fmt.Sprintf("%s was %q, is %q again", c.Field, c.Before, c.After)
+	}
+	return strings.Join(said, ", ")
 }

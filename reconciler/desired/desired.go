@@ -7,6 +7,7 @@
 package desired
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -43,9 +44,11 @@ type Environment struct {
 
 // Binding is what is wanted of one agent in one environment.
 type Binding struct {
-	Binding   resource.Binding
-	Scheme    schema.Scheme
-	Deletion  schema.Deletion
+	Binding  resource.Binding
+	Scheme   schema.Scheme
+	Deletion schema.Deletion
+	// Drift is what the spec says; empty leaves it to the configuration.
+	Drift     schema.Drift
 	Suspend   *schema.Suspend
 	Interface *schema.Interface
 	Position  schema.Position
@@ -54,7 +57,9 @@ type Binding struct {
 	Rotations map[string]schema.Rotation
 	// Resources is sorted by ID.
 	Resources []resource.Resource
-	// Hash changes when anything that is wanted of the binding changes.
+	// Hash changes when anything that is wanted of the binding changes. Drift is
+	// not part of it: who begins to only report what has drifted must not have it
+	// repaired first, as a change of the spec.
 	Hash string
 }
 
@@ -117,7 +122,7 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 	}
 	out := Binding{
 		Binding: b, Scheme: e.Authentication.Scheme, Interface: a.Interface, Position: a.At(path),
-		Deletion: firstSet(e.Deletion, a.Deletion, schema.DeletionPrune), Suspend: later(a.Suspend, e.Suspend),
+		Deletion: cmp.Or(e.Deletion, a.Deletion, schema.DeletionPrune), Drift: cmp.Or(e.Drift, a.Drift), Suspend: later(a.Suspend, e.Suspend),
 	}
 	if out.Enabled() {
 		out.Rotations = rotations(e.Authentication, env)
@@ -229,16 +234,6 @@ func hash(b Binding) string {
 		_ = enc.Encode(b.Rotations) //nolint:errchkjson // as above
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// firstSet returns the first policy that is set.
-func firstSet(ds ...schema.Deletion) schema.Deletion {
-	for _, d := range ds {
-		if d != "" {
-			return d
-		}
-	}
-	return ""
 }
 
 // later returns the suspension that ends last.

@@ -1,33 +1,54 @@
 package loop
 
 import (
+	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/proof"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // reasonDrift is the reason of a binding whose drift is only reported.
 const reasonDrift = "Drift"
 
-// report turns what p would repair into skips, in environments where drift is
-// to be reported and not repaired. Drift is a difference in a binding that had
-// converged and whose spec has not changed since.
-func (e *Engine) report(p *Planned) {
-	for i, s := range p.Steps {
-		env := e.environment(s.ID.Binding.Environment)
-		if env == nil || !env.ReportDrift || !s.Action.Effectful() || s.Rotates || s.Retires {
-			continue
-		}
+// drifted marks the effects of p that repair drift, and turns them into skips
+// where drift is only to be reported. Drift is a difference in a binding that
+// had converged and whose spec has not changed since; a rotation is none.
+//
+//	spec, environment | spec, agent | configuration | drift is
+//	------------------+-------------+---------------+---------
+//	says              | any         | any           | as said
+//	silent            | says        | any           | as said
+//	silent            | silent      | says          | as said
+func (e *Engine) drifted(p *Planned) {
+	for i := range p.Steps {
+		s := &p.Steps[i]
 		wanted, row := p.Wanted[s.ID.Binding], p.Recorded[s.ID.Binding]
-		if wanted == nil || row.DesiredHash != wanted.Hash {
+		switch {
+		case !s.Action.Effectful() || s.Rotates || s.Retires:
+			continue
+		case wanted == nil || row.DesiredHash != wanted.Hash:
+			continue
+		case row.Status != inventory.Converged && !s.Restores && row.Reason != reasonDrift && row.Reason != proof.InvalidClient:
 			continue
 		}
-		if row.Status == inventory.Converged || s.Restores || row.Reason == reasonDrift || row.Reason == proof.InvalidClient {
-			p.Steps[i].Action, p.Steps[i].Class, p.Steps[i].Drift = plan.Skip, fault.Stalled, true
-			p.Steps[i].Reason = "drift, which is only reported: " + s.Reason
-			p.Steps[i].Hint = "mend it by hand, or set drift: repair for the environment"
-			p.Steps[i].DependsOn = nil
+		s.Drift = true
+		if !e.reports(wanted) {
+			continue
 		}
+		s.Action, s.Class = plan.Skip, fault.Stalled
+		s.Reason = "drift, which is only reported: " + s.Reason
+		s.Hint = "mend it by hand, or set drift: repair in the spec or for the environment"
+		s.DependsOn = nil
 	}
+}
+
+// reports says that drift of a binding is only reported.
+func (e *Engine) reports(wanted *desired.Binding) bool {
+	if wanted.Drift != "" {
+		return wanted.Drift == schema.DriftReport
+	}
+	env := e.environment(wanted.Binding.Environment)
+	return env != nil && env.ReportDrift
 }

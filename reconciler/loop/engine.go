@@ -35,7 +35,8 @@ type Environment struct {
 	// Watched are the targets that tell of changes, for a daemon.
 	Watched []target.Watcher
 	Prover  *proof.Prover
-	// ReportDrift leaves drift as it is and only tells of it.
+	// ReportDrift leaves drift as it is and only tells of it, where a spec does
+	// not say what to do.
 	ReportDrift bool
 }
 

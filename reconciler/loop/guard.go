@@ -77,7 +77,7 @@ func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (
 	case len(gone) == 0:
 		return "", "", nil
 	case !st.Whole:
-		return "not every spec could be read", "mend what `gatewright validate` reports", nil
+		return "not every spec could be read", "", nil // the diagnostics say what to do
 	}
 	if reason, err = e.suspicious(ctx, &st); err != nil || reason == "" {
 		return "", "", err

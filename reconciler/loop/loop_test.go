@@ -3,6 +3,9 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -250,6 +253,69 @@ func TestDriftIsOnlyReported(t *testing.T) {
 	s.apply()
 	if s.world.Look(client) == nil {
 		t.Error("a change of the spec is not applied after drift")
+	}
+}
+
+// TestDriftIsMetAsTheSpecSays: what the spec says of the environment goes before
+// what it says of the agent, and that before the configuration.
+func TestDriftIsMetAsTheSpecSays(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		environment, agent schema.Drift
+		configured         bool
+		reported           bool
+	}{
+		"nobody says":                     {"", "", false, false},
+		"the configuration":               {"", "", true, true},
+		"the agent":                       {"", schema.DriftReport, false, true},
+		"the agent, not the installation": {"", schema.DriftRepair, true, false},
+		"the environment, not the agent":  {schema.DriftRepair, schema.DriftReport, true, false},
+		"the environment":                 {schema.DriftReport, schema.DriftRepair, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, loop.Options{Lag: 10 * time.Millisecond})
+			s.engine.Environments[0].ReportDrift = tc.configured
+			s.push(agent("booking", schema.SchemeOAuth2))
+			s.apply()
+			client := resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: resource.ClientOwn}
+			s.world.Remove(client)
+			// It is too late for the drift that is there only if the spec changes.
+			told := agent("booking", schema.SchemeOAuth2)
+			told.Drift, told.Environments[0].Drift = tc.agent, tc.environment
+			s.push(told)
+			p, _ := s.apply()
+			if got := s.world.Look(client) == nil; got != tc.reported {
+				t.Errorf("only reported: %v, want %v", got, tc.reported)
+			}
+			if i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == client }); !p.Steps[i].Drift {
+				t.Errorf("the plan does not call it drift: %+v", p.Steps[i])
+			}
+		})
+	}
+}
+
+// TestDriftIsLoggedFieldByField when it is repaired, without a secret.
+func TestDriftIsLoggedFieldByField(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{})
+	s.push(agent("booking", schema.SchemeOAuth2))
+	s.apply()
+	var log strings.Builder
+	s.engine.Log = slog.New(slog.NewTextHandler(&log, nil))
+	endpoint := s.world.Things[resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}]
+	meddled := *endpoint.State.Endpoint
+	meddled.Header = "X-Token"
+	endpoint.State.Endpoint = &meddled
+	credential := resource.ID{Kind: resource.KindCredential, Binding: binding("booking"), Name: resource.ClientOwn}
+	s.world.Overwrite(credential, resource.NewSecret("a stranger's"))
+	s.apply()
+	for _, want := range []string{
+		`drift="header was \"X-Token\", is \"Authorization\" again"`, `drift="client_secret was \"***\", is \"***\" again"`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, log.String())
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	in.OwnedIn = ownedIn(p.Owned)
 	p.Plan = plan.Compute(in)
 	p.Revision = st.Revision.Hash
-	e.report(p)
+	e.drifted(p)
 	return p, nil
 }
 

@@ -61,8 +61,8 @@ type Step struct {
 	// Restores reports that the step puts back the protection of an endpoint
 	// that has stood before and was proved: it waits for nothing else.
 	Restores bool `json:"restores,omitempty"`
-	// Drift marks a skip of what would be repaired if drift were not only to be
-	// reported.
+	// Drift reports that what stands has changed though the spec has not. On a
+	// skip it would be repaired if drift were not only to be reported.
 	Drift bool `json:"drift,omitempty"`
 	// Reason says why, for people.
 	Reason string `json:"reason,omitempty"`

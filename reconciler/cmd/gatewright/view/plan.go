@@ -134,10 +134,16 @@ func identity(s plan.Step) string {
 
 // note says why, behind a step.
 func note(s plan.Step) string {
-	if s.Class != "" {
+	switch {
+	case s.Class != "":
 		return string(s.Class) + ": " + s.Reason
+	case s.Drift && s.Reason != "":
+		return "drift: " + s.Reason
+	case s.Drift:
+		return "drift"
+	default:
+		return s.Reason
 	}
-	return s.Reason
 }
 
 // value shows a field's value; nothing is shown as such.
