@@ -2,11 +2,13 @@ package proof
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwt"
@@ -100,12 +102,24 @@ const InvalidClient = "InvalidClient"
 
 // tokenError classifies a refused token request. The cause is rewritten: the
 // library's error repeats the answer's body.
+//
+//	answer                             | class
+//	-----------------------------------+-----------
+//	429, or 5xx of whatever form       | transient
+//	an OAuth error otherwise           | stalled
+//	a certificate that is not valid    | stalled
+//	anything else, or none             | transient
 func tokenError(c resource.Credential, err error) error {
 	f := &fault.Error{Op: "request token for", Resource: "client " + c.ClientID}
 	var refused *oauth2.RetrieveError
 	var link *url.Error
 	switch {
+	case errors.As(err, &refused) && overloaded(refused.Response.StatusCode):
+		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", refused.ErrorCode == ""
+		f.RetryAfter = retryAfter(refused.Response.Header)
+		f.Err = fmt.Errorf("the token endpoint answered %d", refused.Response.StatusCode)
 	case errors.As(err, &refused) && refused.ErrorCode != "":
+		f.Hint = "compare the application at the identity provider with its spec, and see the provider's log"
 		f.Class, f.Reason = fault.Stalled, "TokenRefused"
 		f.Err = fmt.Errorf("the token endpoint answered %d %s", refused.Response.StatusCode, oauthCode(refused.ErrorCode))
 		if refused.ErrorCode == "invalid_client" {
@@ -116,6 +130,10 @@ func tokenError(c resource.Credential, err error) error {
 	case errors.As(err, &refused):
 		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
 		f.Err = fmt.Errorf("the token endpoint answered %d without an OAuth error", refused.Response.StatusCode)
+	case errors.As(err, &link) && badCertificate(link.Err):
+		f.Class, f.Reason, f.Unreachable = fault.Stalled, "CertificateInvalid", true
+		f.Err = link.Err
+		f.Hint = "renew the certificate of the identity provider, or let this machine trust its authority and set its clock"
 	case errors.As(err, &link):
 		f.Class, f.Reason, f.Unreachable = fault.Transient, "TokenEndpoint", true
 		f.Err = link.Err
@@ -124,6 +142,28 @@ func tokenError(c resource.Credential, err error) error {
 		f.Err = errors.New("the token endpoint's answer could not be read")
 	}
 	return f
+}
+
+// overloaded reports that a status says nothing of the request: the same one may
+// succeed later.
+func overloaded(status int) bool {
+	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+}
+
+// retryAfter is how many seconds an answer asks to be left alone; zero if it
+// does not say.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// badCertificate reports that nobody can be sure who answers.
+func badCertificate(err error) bool {
+	var invalid *tls.CertificateVerificationError
+	return errors.As(err, &invalid)
 }
 
 // oauthCode lets through only what RFC 6749 section 5.2 allows in an error
