@@ -57,7 +57,8 @@ func New(ctx context.Context, c Config) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openbao: %w", err)
 	}
-	reader := newReader(transport, c)
+	cfg.HttpClient.Transport = standbyOnly{transport}
+	reader := newReader(cfg.HttpClient.Transport, c)
 	return &Target{
 		config: c, session: newSession(ctx, c, base, reader), reader: reader, ledger: newLedger(),
 		looking: make(chan struct{}, 1),
