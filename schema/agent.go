@@ -117,8 +117,31 @@ type Authentication struct {
 
 // Client is one named consumer.
 type Client struct {
-	Name     string    `json:"name"`
-	Rotation *Rotation `json:"rotation,omitempty"`
+	Name string `json:"name"`
+	// AuthMethod is how it authenticates at the token endpoint; empty is
+	// client_secret_basic.
+	AuthMethod AuthMethod `json:"authMethod,omitempty"`
+	Rotation   *Rotation  `json:"rotation,omitempty"`
+}
+
+// AuthMethod is a token_endpoint_auth_method (RFC 7591 section 2).
+type AuthMethod string
+
+// The methods. The first is the default and its zero value.
+const (
+	AuthSecretBasic AuthMethod = ""
+	AuthPrivateKey  AuthMethod = "private_key_jwt"
+)
+
+// secretBasic is how specs write AuthSecretBasic.
+const secretBasic = "client_secret_basic"
+
+// String is the method as OAuth names it.
+func (m AuthMethod) String() string {
+	if m == AuthSecretBasic {
+		return secretBasic
+	}
+	return string(m)
 }
 
 // Rotation says how often a client's secret is replaced and how long the old

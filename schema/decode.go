@@ -171,7 +171,13 @@ func (d *decoder) authentication(v cue.Value) Authentication {
 
 // client reads a client.
 func (d *decoder) client(name string, v cue.Value) Client {
-	return Client{Name: name, Rotation: d.rotation(v)}
+	c := Client{Name: name, Rotation: d.rotation(v)}
+	if f, ok := d.field(v, "authMethod"); ok {
+		if m := d.text(f); m != secretBasic {
+			c.AuthMethod = AuthMethod(m)
+		}
+	}
+	return c
 }
 
 // rotation reads how often secrets are replaced; nil if v does not say.

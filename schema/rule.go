@@ -64,6 +64,8 @@ var rules = map[string]rule{
 	authPath + ".rotation.every":   everyRule,
 	authPath + ".rotation.overlap": overlapRule,
 
+	authPath + ".clients.*.authMethod": {"bad-auth-method", `"client_secret_basic" or "private_key_jwt"`, ""},
+
 	authPath + ".clients.*.rotation":         rotationRule,
 	authPath + ".clients.*.rotation.every":   everyRule,
 	authPath + ".clients.*.rotation.overlap": overlapRule,
@@ -102,7 +104,7 @@ var members = map[string][]string{
 	"environments.*.suspend": {"reason", "until"},
 	authPath:                 append([]string{"scheme"}, oauth2Fields...),
 	authPath + ".token":      {"validity"},
-	authPath + ".clients.*":  {"rotation"},
+	authPath + ".clients.*":  {"authMethod", "rotation"},
 
 	authPath + ".rotation":           {"every", "overlap"},
 	authPath + ".clients.*.rotation": {"every", "overlap"},
