@@ -1,14 +1,22 @@
 //go:build unix
 
-// Command faults converges a thousand agents, disturbs gatewright while it
-// does, and compares what stands at the end with what an undisturbed run has
-// left: the applications, the secrets, the policies, and whether each
-// credential opens its own API and no other. It prints what it counts, and
-// exits with 1 if anything differs.
+// Command faults counts what gatewright's promises are worth.
+//
+// It runs the suites of tests that count, in full: properties, crash points, the
+// matrix of faults, lost worlds and planted secrets. Then it converges a
+// thousand agents, disturbs gatewright while it does, and compares what stands
+// at the end with what an undisturbed run has left: the applications, the
+// secrets, the policies, and whether each credential opens its own API and no
+// other. It prints what it counts, and exits with 1 if anything differs.
+//
+//	faults                  everything
+//	faults -only matrix     one suite
+//	faults -only kills      the thousand agents alone
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -27,8 +35,9 @@ func main() {
 	flag.IntVar(&o.kills, "kills", 50, "how often the daemon is killed meanwhile")
 	flag.DurationVar(&o.life, "life", 3*time.Second, "how long a daemon lives at most before it is killed")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from")
+	flag.StringVar(&o.only, "only", "", "one of properties, points, matrix, worlds, canary and kills; all by default")
 	flag.Parse()
-	if err := run(ctx, o); err != nil {
+	if err := all(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "faults: error: %v\n", err)
 		os.Exit(1)
 	}
@@ -40,6 +49,27 @@ type options struct {
 	agents, kills int
 	life          time.Duration
 	seed          uint64
+	only          string
+}
+
+// all runs the suites and the thousand agents, or the one that is asked for.
+func all(ctx context.Context, o options) error {
+	known := false
+	var errs []error
+	for _, s := range suites {
+		if o.only == "" || o.only == s.name {
+			known = true
+			errs = append(errs, s.run(ctx))
+		}
+	}
+	if o.only == "" || o.only == "kills" {
+		known = true
+		errs = append(errs, run(ctx, o))
+	}
+	if !known {
+		return fmt.Errorf("there is no suite %q", o.only)
+	}
+	return errors.Join(errs...)
 }
 
 // run converges twice, undisturbed and disturbed, and compares.
