@@ -29,11 +29,16 @@ import (
 //	                            each is protected in production
 //	push MESSAGE                commit what is in specs/ and push it
 //	gatewright CODE ARGS...     run a command; its output goes to out and err
-//	daemon start|stop|kill|restart|pause|unpause
+//	daemon start|stop|kill|restart|pause|unpause|fill|free
 //	replica start|stop|kill|restart|pause|unpause
 //	                            the same with a second daemon on the same database
-//	settings ssh|postgres       read the specs over ssh; keep the inventory in
-//	                            PostgreSQL; before all that needs gatewright
+//	settings ssh|postgres|disk  read the specs over ssh; keep the inventory in
+//	                            PostgreSQL, or on a disk that can be filled;
+//	                            before all that needs gatewright
+//	settings NAME VALUE         a setting at the top of the configuration
+//	inventory VERSION [postgres]
+//	                            install gatewright anew, with the inventory that
+//	                            an earlier version of the schema has left
 //	converged N [SECONDS]       wait until N bindings are converged and proved
 //	until AGENT TEXT            wait until the status of a binding holds a text
 //	call STATUS AGENT [WITH [CLIENT]]
@@ -44,15 +49,21 @@ import (
 //	gone AGENT [CLIENT]         insist that application and secret are gone
 //	there AGENT [CLIENT]        insist that both are there
 //	sleep DURATION              let some time pass
+//	said TEXT                   wait until the daemon has said a text
+//	targets FILE AGENT...       write down what stands of agents at the targets
 //	peer ACTION NAME            pause, unpause, kill, restart, disconnect or
-//	                            connect the container of a peer
+//	                            connect the container of a peer; seal or unseal
+//	                            openbao; fill or free the disk of one that has
+//	                            its own
+//
+// [real:PEER] is true if the peer is no stand-in.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"agent": plain(deploy, 1, 0), "agents": plain(deployMany, 1, 1),
 		"detached": plain(detached, 1, 1), "promote": plain(promote, 1, 1), "sleep": plain(sleep, 1, 1), "push": plain(push, 1, 1), "gatewright": plain(command, 2, 0),
-		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 1), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
+		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 2), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
 		"call": plain(call, 2, 4), "drift": plain(drift, 2, 2), "gone": plain(gone, 1, 2), "there": plain(there, 1, 2),
-		"peer": plain(disturb, 2, 2),
+		"peer": plain(disturb, 2, 2), "said": plain(said, 1, 1), "inventory": plain(inventory, 1, 2), "targets": plain(targets, 2, 0),
 	}
 }
 
@@ -148,12 +159,16 @@ func settings(ts *testscript.TestScript, w *world, args []string) {
 	if w.gatewright != nil {
 		ts.Fatalf("gatewright is installed already")
 	}
-	switch args[0] {
-	case "ssh":
+	switch {
+	case len(args) == 2:
+		w.settings.Extra += args[0] + ": " + args[1] + "\n"
+	case args[0] == "ssh":
 		w.settings.Repository = w.repository.InsideSSH
-	case "postgres":
+	case args[0] == "disk":
+		w.settings.SmallDisk = true
+	case args[0] == "postgres":
 		var err error
-		w.settings.Database, err = w.Postgres(w.ctx)
+		w.settings.Database, err = w.Postgres(w.ctx, w.organization, "")
 		ts.Check(err)
 	default:
 		ts.Fatalf("nothing is known of %q", args[0])
@@ -183,45 +198,6 @@ func control(ts *testscript.TestScript, w *world, i *harness.Installation, args 
 	}
 }
 
-// act does to a container what a script says.
-func act(w *world, c *harness.Container, action string) error {
-	switch action {
-	case "pause":
-		return c.Pause(w.ctx)
-	case "unpause":
-		return c.Unpause(w.ctx)
-	case "kill":
-		return c.Kill(w.ctx)
-	case "restart":
-		return c.Restart(w.ctx)
-	case "disconnect":
-		return c.Disconnect(w.ctx)
-	case "connect":
-		return c.Connect(w.ctx)
-	default:
-		return fmt.Errorf("nothing is known of %q", action)
-	}
-}
-
-func disturb(ts *testscript.TestScript, w *world, args []string) {
-	peers := map[string]*harness.Container{
-		"thunder": w.Thunder, "openbao": w.OpenBAO, "kubernetes": w.Kubernetes, "openchoreo": w.Platform, "gateway": w.Gateway, "git": w.Git,
-	}
-	c, ok := peers[args[1]]
-	if !ok {
-		ts.Fatalf("there is no peer %q", args[1])
-	}
-	ts.Check(act(w, c, args[0]))
-	if undo, ok := undoing[args[0]]; ok {
-		w.disturbed[c] = undo
-	} else {
-		delete(w.disturbed, c)
-	}
-}
-
-// undoing is what ends a disturbance.
-var undoing = map[string]string{"pause": "unpause", "kill": "restart", "disconnect": "connect"}
-
 // limit is how long a script waits for something unless it says otherwise.
 const limit = 2 * time.Minute
 
@@ -238,6 +214,16 @@ func wait(ts *testscript.TestScript, w *world, limit time.Duration, ok func() er
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+}
+
+func said(ts *testscript.TestScript, w *world, args []string) {
+	wait(ts, w, limit, func() error {
+		text, err := w.install(ts).Daemon.Said(w.ctx)
+		if err == nil && !strings.Contains(text, args[0]) {
+			err = fmt.Errorf("the daemon has not said %q", args[0])
+		}
+		return err
+	})
 }
 
 func converged(ts *testscript.TestScript, w *world, args []string) {

@@ -26,6 +26,8 @@ type told struct {
 	name   string
 	took   time.Duration
 	failed bool
+	// skipped scenarios need a peer that stands in.
+	skipped bool
 	// why is the line at which the script failed, and what was wrong there.
 	why string
 }
@@ -46,8 +48,11 @@ func (r *report) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range r.told {
 		word := "ok"
-		if t.failed {
+		switch {
+		case t.failed:
 			word = "FAILED"
+		case t.skipped:
+			word = "skipped"
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", word, t.name, t.took.Round(100*time.Millisecond), t.why)
 	}
@@ -72,14 +77,19 @@ func (t teller) Parallel() {
 
 // Run implements testscript.T.
 func (t teller) Run(name string, f func(testscript.T)) {
+	t.tell(name, func(inner *testing.T, why *string) { f(teller{inner, t.report, t.alone, why}) })
+}
+
+// tell runs a test and reports it, with what it says of why.
+func (t teller) tell(name string, f func(t *testing.T, why *string)) {
 	t.T.Run(name, func(inner *testing.T) {
 		started, why := time.Now(), ""
 		inner.Cleanup(func() {
 			t.report.mu.Lock()
 			defer t.report.mu.Unlock()
-			t.report.told = append(t.report.told, told{name, time.Since(started), inner.Failed(), why})
+			t.report.told = append(t.report.told, told{name, time.Since(started), inner.Failed(), inner.Skipped(), why})
 		})
-		f(teller{inner, t.report, t.alone, &why})
+		f(inner, &why)
 	})
 }
 
@@ -90,6 +100,14 @@ func (t teller) Log(args ...any) {
 		*t.why, _, _ = strings.Cut(text[at+len("FAIL: "):], "\n")
 	}
 	t.T.Log(args...)
+}
+
+// Skip implements testscript.T.
+func (t teller) Skip(args ...any) {
+	if t.why != nil {
+		*t.why = strings.TrimSpace(fmt.Sprint(args...))
+	}
+	t.T.Skip(args...)
 }
 
 // Verbose implements testscript.T.

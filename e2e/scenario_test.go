@@ -52,6 +52,7 @@ func TestScenarios(t *testing.T) {
 	t.Run("side-by-side", func(t *testing.T) {
 		run(s, may, teller{T: t, report: &r}, slices.DeleteFunc(slices.Clone(scripts), faults))
 	})
+	t.Run("contracts", func(t *testing.T) { testContracts(t, s, &r) })
 	t.Run("alone", func(t *testing.T) {
 		run(s, may, teller{T: t, report: &r, alone: true}, slices.DeleteFunc(slices.Clone(scripts), quiet))
 	})
@@ -61,7 +62,7 @@ func TestScenarios(t *testing.T) {
 func run(s *harness.Stack, may privileges, t teller, scripts []string) {
 	testscript.RunT(t, testscript.Params{
 		Files: scripts, RequireExplicitExec: true, Setup: func(env *testscript.Env) error { return setup(t.T, s, may, env) },
-		Cmds: commands(),
+		Cmds: commands(), Condition: condition(s),
 	})
 }
 

@@ -28,6 +28,8 @@ import (
 type Container struct {
 	Name string
 	testcontainers.Container
+	// Disk has its data; nil if that is elsewhere.
+	Disk *Disk
 
 	engine  *engine
 	network *testcontainers.DockerNetwork
@@ -146,13 +148,19 @@ func (c *Container) said(ctx context.Context, lines string) (stdout, stderr stri
 	return out.String(), errs.String(), errors.Join(err, answer.Close())
 }
 
+// Said is everything that the container has said.
+func (c *Container) Said(ctx context.Context) (string, error) {
+	out, errs, err := c.said(ctx, "all")
+	return out + errs, err
+}
+
 // keepLogs writes what the container said into a file of dir.
 func (c *Container) keepLogs(ctx context.Context, dir string) error {
-	out, errs, err := c.said(ctx, "all")
+	text, err := c.Said(ctx)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, c.Name+".log"), []byte(out+errs), 0o600)
+	return os.WriteFile(filepath.Join(dir, c.Name+".log"), []byte(text), 0o600)
 }
 
 // Pause stops every process of the container where it stands; Unpause lets

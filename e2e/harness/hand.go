@@ -9,7 +9,7 @@ import (
 func (s *Stack) Hand() hand.Hand {
 	return hand.Hand{
 		ThunderURL: s.thunderURL, Issuer: ThunderURL, ClientID: thunderClient, ClientSecret: thunderSecret,
-		BaoURL: s.baoURL, BaoToken: baoToken, GatewayURL: s.cluster.gateway, Cluster: s.Cluster(),
+		BaoURL: s.bao.url, BaoToken: s.bao.token, GatewayURL: s.cluster.gateway, Cluster: s.Cluster(),
 	}
 }
 

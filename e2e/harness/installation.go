@@ -53,8 +53,11 @@ type Settings struct {
 	Interval string
 	// Extra is added to the configuration, as YAML.
 	Extra string
-	// Files go beside the configuration, under /etc/gatewright.
-	Files map[string][]byte
+	// Files go beside the configuration, under /etc/gatewright, and Data beside
+	// the inventory.
+	Files, Data map[string][]byte
+	// SmallDisk puts the data on a disk that can be filled.
+	SmallDisk bool
 	// Thunder and OpenBAO credentials other than the administrators'. With an
 	// AppRole the role id stands before a colon.
 	ThunderClient, ThunderSecret, BaoToken string
@@ -68,6 +71,8 @@ type Installation struct {
 	Name string
 	// Daemon is nil until Start.
 	Daemon *Container
+	// Disk is there with Settings.SmallDisk.
+	Disk *Disk
 
 	stack        *Stack
 	config, data string // volumes
@@ -80,12 +85,15 @@ func (s *Stack) Install(ctx context.Context, name string, o Settings) (*Installa
 	if i.config, err = s.volume(ctx, name+"-config"); err != nil {
 		return nil, err
 	}
-	if i.data, err = s.volume(ctx, name+"-data"); err != nil {
+	if err := i.store(ctx, o.SmallDisk); err != nil {
 		return nil, err
 	}
 	var files []testcontainers.ContainerFile
 	for path, data := range s.files(name, o) {
 		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: configDir + "/" + path, FileMode: 0o644})
+	}
+	for path, data := range o.Data {
+		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: dataDir + "/" + path, FileMode: 0o666})
 	}
 	// Files reach a volume through a container that has it and may be written to.
 	c, err := i.container(ctx, name+"-install", []string{"version"}, testcontainers.WithFiles(files...),
@@ -95,6 +103,19 @@ func (s *Stack) Install(ctx context.Context, name string, o Settings) (*Installa
 	}
 	s.forget(c)
 	return i, c.Terminate(ctx)
+}
+
+// store makes the place of the inventory.
+func (i *Installation) store(ctx context.Context, small bool) (err error) {
+	if !small {
+		i.data, err = i.stack.volume(ctx, i.Name+"-data")
+		return err
+	}
+	if i.Disk, err = i.stack.disk(ctx, i.Name); err != nil {
+		return err
+	}
+	i.data = i.Disk.volume
+	return nil
 }
 
 // writable undoes the read-only root file system.
@@ -112,7 +133,7 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 		return value
 	}
 	out := map[string][]byte{
-		"thunder-secret": []byte(or(o.ThunderSecret, thunderSecret)), "openbao-token": []byte(or(o.BaoToken, baoToken)), "kubeconfig": s.cluster.inside,
+		"thunder-secret": []byte(or(o.ThunderSecret, thunderSecret)), "openbao-token": []byte(or(o.BaoToken, s.bao.token)), "kubeconfig": s.cluster.inside,
 	}
 	if o.Kubeconfig != nil {
 		out["kubeconfig"] = o.Kubeconfig
@@ -164,7 +185,9 @@ func (i *Installation) container(ctx context.Context, name string, args []string
 
 // Start starts the daemon.
 func (i *Installation) Start(ctx context.Context) (err error) {
-	i.Daemon, err = i.container(ctx, i.Name, []string{"run"})
+	if i.Daemon, err = i.container(ctx, i.Name, []string{"run"}); err == nil {
+		i.Daemon.Disk = i.Disk
+	}
 	return err
 }
 

@@ -98,6 +98,16 @@ func (s *Stack) Table() string {
 	return b.String()
 }
 
+// Real reports whether a peer is the real one and no stand-in.
+func (s *Stack) Real(name string) (bool, error) {
+	for _, p := range s.peers {
+		if p.Name == name {
+			return p.real, nil
+		}
+	}
+	return false, fmt.Errorf("there is no peer %q", name)
+}
+
 // peer finds a peer by name.
 func (s *Stack) peer(name string) *Peer {
 	for _, p := range s.peers {

@@ -36,17 +36,20 @@ type Options struct {
 // Stack is everything that gatewright works with, in containers.
 type Stack struct {
 	Thunder, OpenBAO, Kubernetes, Platform, Gateway, Git *Container
+	// PostgreSQL is nil until Postgres.
+	PostgreSQL *Container
 	// Swept counts what was found of runs that had been killed.
 	Swept int
 
-	options            Options
-	engine             *engine
-	network            *testcontainers.DockerNetwork
-	peers              []*Peer
-	cluster            cluster
-	repositories       gitServer
-	thunderURL, baoURL string
-	serial             atomic.Int64
+	options      Options
+	engine       *engine
+	network      *testcontainers.DockerNetwork
+	peers        []*Peer
+	cluster      cluster
+	repositories gitServer
+	thunderURL   string
+	bao          bao
+	serial       atomic.Int64
 
 	postgres    sync.Once
 	postgresErr error
@@ -160,9 +163,15 @@ func load(ctx context.Context, tag string, of func(context.Context) (image.Spec,
 
 // volume makes a named volume.
 func (s *Stack) volume(ctx context.Context, name string) (string, error) {
-	full := "gatewright-e2e-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(s.serial.Add(1), 10) + "-" + name
-	_, err := s.engine.client.VolumeCreate(ctx, client.VolumeCreateOptions{Name: full, Labels: labels()})
-	return full, err
+	return s.volumeOf(ctx, client.VolumeCreateOptions{Name: name})
+}
+
+// volumeOf makes a volume, whose name it completes.
+func (s *Stack) volumeOf(ctx context.Context, o client.VolumeCreateOptions) (string, error) {
+	o.Name = "gatewright-e2e-" + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(s.serial.Add(1), 10) + "-" + o.Name
+	o.Labels = labels()
+	_, err := s.engine.client.VolumeCreate(ctx, o)
+	return o.Name, err
 }
 
 // forget drops a container that was removed.

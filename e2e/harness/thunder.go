@@ -77,11 +77,11 @@ func (s *Stack) realThunder(ctx context.Context, image string) (*Container, erro
 		}
 		return testcontainers.WithFiles(out...)
 	}
-	database, err := s.volume(ctx, "thunder-database")
+	disk, err := s.disk(ctx, "thunder")
 	if err != nil {
 		return nil, err
 	}
-	mount := testcontainers.WithMounts(testcontainers.VolumeMount(database, thunderHome+"/database"))
+	mount := disk.mount(thunderHome + "/database")
 	seed, err := s.start(ctx, "thunder-seed", image, files(), mount,
 		testcontainers.WithEntrypoint(thunderHome+"/thunderid"), testcontainers.WithCmd("bootstrap"),
 		testcontainers.WithEnv(map[string]string{"ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "Admin-of-a-test-1", "PUBLIC_URL": ThunderURL}),
@@ -92,9 +92,13 @@ func (s *Stack) realThunder(ctx context.Context, image string) (*Container, erro
 	if state, err := seed.State(ctx); err != nil || state.ExitCode != 0 {
 		return nil, fmt.Errorf("seed ThunderID: %w: exit code %d\n%s", err, state.ExitCode, seed.tail(ctx))
 	}
-	return s.start(ctx, "thunder", image, files(), mount,
+	c, err := s.start(ctx, "thunder", image, files(), mount,
 		testcontainers.WithEntrypoint(thunderHome+"/thunderid"), testcontainers.WithCmd(),
 		published(thunderPort))
+	if err == nil {
+		c.Disk = disk
+	}
+	return c, err
 }
 
 // thunderFiles are the configuration, the resources and the keys of a server.

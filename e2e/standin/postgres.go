@@ -17,11 +17,8 @@ import (
 // ErrNoPostgres says that this machine has no PostgreSQL to make an image of.
 var ErrNoPostgres = errors.New("PostgreSQL is not installed here (apt-get install --no-install-recommends postgresql)")
 
-const (
-	postgresHome = "/var/lib/postgresql"
-	// PostgresURL is how containers reach the database.
-	PostgresURL = "postgres://gatewright:gatewright@postgres:5432/gatewright?sslmode=disable"
-)
+// PostgresHome is where the server has its data.
+const PostgresHome = "/var/lib/postgresql"
 
 // Postgres is PostgreSQL at postgres:5432, with the database, the superuser
 // and the password gatewright. It prints "database system is ready to accept
@@ -34,7 +31,7 @@ func Postgres(ctx context.Context) (image.Spec, error) {
 	if err != nil {
 		return image.Spec{}, err
 	}
-	args := []string{"-bin", bin, "-data", postgresHome, "-listen", "*"}
+	args := []string{"-bin", bin, "-data", PostgresHome, "-listen", "*"}
 	s, err := program(ctx, "postgres-run", args, "5432/tcp")
 	if err != nil {
 		return s, err
@@ -63,7 +60,8 @@ func Postgres(ctx context.Context) (image.Spec, error) {
 	// Clients ask for this zone by name; GMT alone is built in.
 	s.Files = append(s.Files, image.File{Path: "/usr/share/zoneinfo/UTC", From: "/usr/share/zoneinfo/UTC"})
 	s.Health = []string{"CMD", filepath.Join(bin, "pg_isready"), "-h", "127.0.0.1"}
-	home(&s, postgresHome)
+	s.Env = append(s.Env, "PATH="+bin)
+	home(&s, PostgresHome)
 	return s, nil
 }
 

@@ -62,6 +62,17 @@ func Agent(ctx context.Context) (image.Spec, error) {
 	return program(ctx, "agent-sim", []string{"-listen", "0.0.0.0:8000"}, "8000/tcp")
 }
 
+// DiskDir is where the image of Disk expects a disk.
+const DiskDir = "/disk-of-another"
+
+// Disk keeps a disk mounted that other containers use, and fills it when
+// `/disk fill` is executed in it.
+func Disk(ctx context.Context) (image.Spec, error) {
+	s, err := program(ctx, "disk", []string{"keep"})
+	s.Entrypoint = append(s.Entrypoint, "-dir", DiskDir)
+	return s, err
+}
+
 // program is an image around one command of the fixtures.
 func program(ctx context.Context, name string, args []string, ports ...string) (image.Spec, error) {
 	s := image.Nonroot()
