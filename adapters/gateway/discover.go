@@ -34,6 +34,18 @@ func (t *Target) Discover(ctx context.Context) ([]resource.ID, error) {
 	return out, err
 }
 
+// Find implements target.Finder: the endpoint of each ReleaseBinding.
+func (t *Target) Find(ctx context.Context) ([]resource.ID, error) {
+	var out []resource.ID
+	err := t.eachBinding(ctx, func(rb *releaseBinding) {
+		if b, ok := t.bindingOf(rb); ok {
+			out = append(out, resource.ID{Kind: resource.KindEndpoint, Binding: b})
+		}
+	})
+	slices.SortFunc(out, resource.ID.Compare)
+	return slices.Compact(out), err // an agent may have two in an environment
+}
+
 // bindingOf is the binding that a ReleaseBinding is about, if it is one that
 // could be ours.
 func (t *Target) bindingOf(rb *releaseBinding) (resource.Binding, bool) {

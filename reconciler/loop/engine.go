@@ -34,7 +34,9 @@ type Environment struct {
 	Targets map[resource.Kind]target.Target
 	// Watched are the targets that tell of changes, for a daemon.
 	Watched []target.Watcher
-	Prover  *proof.Prover
+	// Finder finds endpoints that no spec names, for Draft; it may be nil.
+	Finder target.Finder
+	Prover *proof.Prover
 	// ReportDrift leaves drift as it is and only tells of it, where a spec does
 	// not say what to do.
 	ReportDrift bool

@@ -48,6 +48,14 @@ type Discoverer interface {
 	Discover(ctx context.Context) ([]resource.ID, error)
 }
 
+// Finder finds what could be brought under specs, marked ours or not. Only a
+// target can that keeps the endpoints.
+type Finder interface {
+	// Find returns the endpoints of the target's environment, sorted: all that a
+	// spec could name. An error means that some may be missing.
+	Find(ctx context.Context) ([]resource.ID, error)
+}
+
 // Watcher tells of changes as they happen. Not every target can.
 type Watcher interface {
 	// Watch calls look for each binding of which somebody has changed
