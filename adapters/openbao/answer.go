@@ -156,6 +156,12 @@ const (
 	fieldTokenEndpoint = "token_endpoint"
 	fieldIssuer        = "issuer"
 	fieldAudience      = "audience"
+
+	// These stand in place of client_secret where the client authenticates with
+	// a key: PKCS #8 in PEM, and its key id.
+	fieldAuthMethod = "token_endpoint_auth_method"
+	fieldPrivateKey = "private_key"
+	fieldKeyID      = "key_id"
 )
 
 // text returns a field that is a string; what is none counts as empty.
@@ -180,7 +186,7 @@ func (r record) credential(e entry) resource.Credential {
 		return c
 	}
 	c.ClientID, c.TokenEndpoint = r.text(fieldClientID), r.text(fieldTokenEndpoint)
-	c.Issuer, c.Audience = r.text(fieldIssuer), r.text(fieldAudience)
+	c.Issuer, c.Audience, c.AuthMethod = r.text(fieldIssuer), r.text(fieldAudience), r.method()
 	c.ClientSecret = r.secret()
 	c.SecretDigest = c.ClientSecret.Digest(e.id.Binding.ClientID(c.Application))
 	c.Since = since(r.created)

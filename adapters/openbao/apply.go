@@ -6,10 +6,12 @@ import (
 	"maps"
 	"time"
 
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/reconciler/target"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // Apply implements target.Applier.
@@ -110,26 +112,41 @@ func (c *change) seen(r record) bool {
 }
 
 // fields is what is to stand: what else the entry holds is kept.
-func (c *change) fields(old map[string]json.RawMessage, secret resource.Secret) map[string]json.RawMessage {
+func (c *change) fields(old map[string]json.RawMessage, secret resource.Secret) (map[string]json.RawMessage, *fault.Error) {
 	want := c.step.After.Credential
 	out := maps.Clone(old)
 	if out == nil {
 		out = map[string]json.RawMessage{}
 	}
-	for field, value := range map[string]string{
-		fieldClientID: want.ClientID, fieldTokenEndpoint: want.TokenEndpoint, fieldIssuer: want.Issuer,
-		fieldAudience: want.Audience, fieldClientSecret: secret.Reveal(),
-	} {
+	delete(out, fieldClientSecret)
+	if (record{fields: old}).method() == schema.AuthPrivateKey {
+		for _, field := range []string{fieldPrivateKey, fieldKeyID, fieldAuthMethod} {
+			delete(out, field)
+		}
+	}
+	values := map[string]string{
+		fieldClientID: want.ClientID, fieldTokenEndpoint: want.TokenEndpoint, fieldIssuer: want.Issuer, fieldAudience: want.Audience,
+	}
+	if want.AuthMethod == schema.AuthPrivateKey {
+		id, err := clientkey.ID(secret)
+		if err != nil {
+			return nil, c.fail(fault.New(fault.Stalled, "BadKey", "the secret is no private key: %w", err))
+		}
+		values[fieldAuthMethod], values[fieldPrivateKey], values[fieldKeyID] = want.AuthMethod.String(), secret.Reveal(), id
+	} else {
+		values[fieldClientSecret] = secret.Reveal()
+	}
+	for field, value := range values {
 		out[field], _ = json.Marshal(value) //nolint:errchkjson // a string always has a JSON form
 	}
-	return out
+	return out, nil
 }
 
 // holds reports that an entry has the fields that the step asks for, and some
 // secret.
 func (c *change) holds(r record) bool {
 	want := c.step.After.Credential
-	return r.live && r.text(fieldClientSecret) != "" && r.text(fieldClientID) == want.ClientID &&
+	return r.live && !r.secret().IsZero() && r.method() == want.AuthMethod && r.text(fieldClientID) == want.ClientID &&
 		r.text(fieldTokenEndpoint) == want.TokenEndpoint && r.text(fieldIssuer) == want.Issuer &&
 		r.text(fieldAudience) == want.Audience
 }
@@ -151,9 +168,13 @@ func (c *change) mark(secret resource.Secret) (map[string]string, string) {
 	return c.target.mark(c.entry.id, digest, application, c.input.At, until), digest
 }
 
-// write stores fields after a version and looks again if the answer is lost.
-func (c *change) write(ctx context.Context, r record, fields map[string]json.RawMessage) (target.Outcome, *fault.Error) {
+// write stores what shall stand after a version and looks again if the answer is lost.
+func (c *change) write(ctx context.Context, r record, secret resource.Secret) (target.Outcome, *fault.Error) {
 	t, p := c.target, c.place("data", "update")
+	fields, f := c.fields(r.fields, secret)
+	if f != nil {
+		return target.Outcome{Writes: c.writes}, f
+	}
 	custom := r.custom
 	c.writes++
 	now, err := t.putData(ctx, c.entry.key, fields, r.version)

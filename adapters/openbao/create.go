@@ -3,6 +3,7 @@ package openbao
 import (
 	"context"
 
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/reconciler/target"
@@ -37,7 +38,10 @@ func (c *change) create(ctx context.Context) (target.Outcome, *fault.Error) {
 
 func (c *change) createNew(ctx context.Context) (target.Outcome, *fault.Error) {
 	t := c.target
-	secret := resource.GenerateSecret()
+	secret, f := c.newSecret()
+	if f != nil {
+		return target.Outcome{}, f
+	}
 	mark, digest := c.mark(secret)
 	c.writes++
 	if err := t.createMark(ctx, c.entry, mark); err != nil {
@@ -51,11 +55,20 @@ func (c *change) createNew(ctx context.Context) (target.Outcome, *fault.Error) {
 		}
 	}
 	marked := record{there: true, custom: mark}
-	out, f := c.write(ctx, marked, c.fields(nil, secret))
+	out, f := c.write(ctx, marked, secret)
 	if f != nil && f.Reason == "Moved" {
 		f = c.unmark(ctx, f)
 	}
 	return out, f
+}
+
+// newSecret is a fresh secret of the sort that the client needs.
+func (c *change) newSecret() (resource.Secret, *fault.Error) {
+	secret, err := clientkey.New(c.step.After.Credential.AuthMethod)
+	if err != nil {
+		return secret, c.fail(fault.New(fault.Transient, "NoEntropy", "no secret can be made: %w", err))
+	}
+	return secret, nil
 }
 
 // unmark takes the mark back from an entry whose data somebody else wrote

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // The keys of our mark in an entry's custom metadata.
@@ -71,8 +72,21 @@ func (r record) application(id resource.ID) string {
 	return marked
 }
 
-// secret is the secret that stands in an entry.
-func (r record) secret() resource.Secret { return resource.NewSecret(r.text(fieldClientSecret)) }
+// method is how the client of an entry authenticates.
+func (r record) method() schema.AuthMethod {
+	if r.text(fieldAuthMethod) == schema.AuthPrivateKey.String() {
+		return schema.AuthPrivateKey
+	}
+	return schema.AuthSecretBasic
+}
+
+// secret is the secret that stands in an entry: a client_secret, or a key.
+func (r record) secret() resource.Secret {
+	if r.method() == schema.AuthPrivateKey {
+		return resource.NewSecret(r.text(fieldPrivateKey))
+	}
+	return resource.NewSecret(r.text(fieldClientSecret))
+}
 
 // digest names the secret that stands in an entry.
 func (r record) digest(id resource.ID) string {

@@ -5,9 +5,11 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/fixtures/faulty"
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/reconciler/target"
+	"github.com/gatewright/gatewright/schema"
 )
 
 const overlap = 3600
@@ -116,5 +118,46 @@ func TestRotationWithLostAnswers(t *testing.T) {
 				t.Errorf("write %d, %s: the given secret stands %t for %q", nth, when, now.ClientSecret == in.Secret, now.Application)
 			}
 		}
+	}
+}
+
+// TestPrivateKey: the credential of a client that authenticates with a key holds
+// that key and its id, and no client_secret, until it is one with a secret again.
+func TestPrivateKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tg := b.target(b.config())
+	with := func(o resource.Observed, method schema.AuthMethod) target.Outcome {
+		s := b.step(o, 0, true)
+		after := *s.After.Credential
+		after.AuthMethod = method
+		s.After = &resource.State{Credential: &after}
+		return b.apply(tg, s, target.Input{At: time.Now()})
+	}
+	first := with(b.observe(tg, 0), schema.AuthPrivateKey)
+	o := b.observe(tg, 0)
+	id, err := clientkey.ID(o.State.Credential.ClientSecret)
+	if err != nil || o.State.Credential.AuthMethod != schema.AuthPrivateKey || o.State.Credential.ClientSecret != first.Secret {
+		t.Fatalf("it holds no key: %v", err)
+	}
+	_, answer := b.ask("GET", b.mount+"/data/"+key(0), "")
+	fields := answer["data"].(map[string]any)["data"].(map[string]any)
+	if _, has := fields["client_secret"]; has || fields["key_id"] != id || fields["token_endpoint_auth_method"] != "private_key_jwt" {
+		t.Errorf("beside the key it holds a client_secret %t, key id %v, method %v", has, fields["key_id"], fields["token_endpoint_auth_method"])
+	}
+	again := with(o, schema.AuthPrivateKey)
+	if again.Secret == first.Secret {
+		t.Error("no other key when a fresh one is asked for")
+	}
+	with(b.observe(tg, 0), schema.AuthSecretBasic)
+	_, answer = b.ask("GET", b.mount+"/data/"+key(0), "")
+	fields = answer["data"].(map[string]any)["data"].(map[string]any)
+	for _, left := range []string{"private_key", "key_id", "token_endpoint_auth_method"} {
+		if _, has := fields[left]; has {
+			t.Errorf("%s is left", left)
+		}
+	}
+	if c := b.observe(tg, 0).State.Credential; c.AuthMethod != schema.AuthSecretBasic || c.SecretDigest != c.MarkDigest || c.SecretDigest == "" {
+		t.Errorf("it is no credential with a secret again: %+v", c)
 	}
 }

@@ -29,10 +29,10 @@ func (c *change) update(ctx context.Context) (target.Outcome, *fault.Error) {
 	if !c.seen(r) {
 		return target.Outcome{}, c.fail(moved())
 	}
-	if !r.live || r.text(fieldClientSecret) == "" || c.step.NewSecret {
+	if !r.live || r.secret().IsZero() || c.step.NewSecret {
 		return c.complete(ctx, r)
 	}
-	return c.write(ctx, r, c.fields(r.fields, r.secret()))
+	return c.write(ctx, r, r.secret())
 }
 
 // tookEffect reports that there is nothing left to do. A new secret took effect
@@ -51,7 +51,10 @@ func (c *change) tookEffect(r record) bool {
 // version has it, so that consumers go on working; else a fresh one. Where the version that stands has it already, a fresh one was asked for.
 func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault.Error) {
 	t := c.target
-	secret := resource.GenerateSecret()
+	secret, f := c.newSecret()
+	if f != nil {
+		return target.Outcome{}, f
+	}
 	if c.step.Rotates {
 		if secret = c.input.Secret; secret.IsZero() {
 			return target.Outcome{}, c.fail(fault.New(fault.Stalled, "BadStep", "the step says no secret to rotate to"))
@@ -80,7 +83,7 @@ func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault
 	}
 	r.custom = maps.Clone(r.custom)
 	maps.Copy(r.custom, mark)
-	return c.write(ctx, r, c.fields(r.fields, secret))
+	return c.write(ctx, r, secret)
 }
 
 // mostVersions bounds how many versions are looked at.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // create makes the application, if its id is free.
@@ -158,10 +160,11 @@ func (e *effect) rival(ctx context.Context, code string) string {
 // importRequest is the body of the import. Upsert is off: the server refuses
 // an id that exists, so that nothing of anybody is ever overwritten.
 func (e *effect) importRequest(want resource.Client) ([]byte, error) {
-	config := map[string]any{
-		"clientId": want.ClientID, "clientSecret": e.secret.Reveal(),
-		"grantTypes": []string{grantType}, "tokenEndpointAuthMethod": authMethod,
+	config, err := e.authentication(want.AuthMethod)
+	if err != nil {
+		return nil, err
 	}
+	config["clientId"], config["grantTypes"] = want.ClientID, []string{grantType}
 	if token := tokenConfig(want); token != nil {
 		config["token"] = map[string]any{"accessToken": token}
 	}
@@ -177,6 +180,22 @@ func (e *effect) importRequest(want resource.Client) ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"content": string(literal(doc)), "options": map[string]bool{"upsert": false, "continueOnError": true},
 	})
+}
+
+// authentication is how the client proves who it is: members of its
+// configuration. Of a key ThunderID is given the public half alone.
+func (e *effect) authentication(method schema.AuthMethod) (map[string]any, error) {
+	out := map[string]any{"tokenEndpointAuthMethod": method.String()}
+	if method != schema.AuthPrivateKey {
+		out["clientSecret"] = e.secret.Reveal()
+		return out, nil
+	}
+	keys, err := clientkey.JWKS(e.secret)
+	if err != nil {
+		return nil, fault.New(fault.Stalled, "BadKey", "the stored private key cannot be used: %w", err)
+	}
+	out["certificate"] = map[string]string{"type": "JWKS", "value": keys}
+	return out, nil
 }
 
 // tokenConfig is what tokens of a client shall be like.

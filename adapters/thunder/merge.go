@@ -19,7 +19,8 @@ type object map[string]json.RawMessage
 //	metadata                 | the members of our mark; others stay
 //	inboundAuthConfig        | the entry of type oauth2; others stay
 //	  clientId, clientSecret | always: omitted, ThunderID makes a new client id
-//	  grantTypes, method     | only if the client could not use its secret
+//	  method, certificate    | as the client is to authenticate
+//	  grantTypes             | only if the client could not use its secret
 //	  token.accessToken      | defaultAudience, clientConfig.validityPeriod
 //
 // All other members are sent back as they came.
@@ -100,7 +101,11 @@ func (e *effect) mergeConfig(raw json.RawMessage, want resource.Client) (json.Ra
 	if raw != nil && json.Unmarshal(raw, &have) != nil {
 		return nil, malformed("application")
 	}
-	members := map[string]any{"clientId": want.ClientID, "clientSecret": e.secret.Reveal()}
+	members, err := e.authentication(want.AuthMethod)
+	if err != nil {
+		return nil, err
+	}
+	members["clientId"] = want.ClientID
 	if !slices.Contains(have.GrantTypes, grantType) {
 		// What belongs to other grants is refused beside client_credentials.
 		for _, m := range []string{"responseTypes", "redirectUris", "postLogoutRedirectUris", "pkceRequired"} {
@@ -108,10 +113,10 @@ func (e *effect) mergeConfig(raw json.RawMessage, want resource.Client) (json.Ra
 		}
 		members["grantTypes"] = []string{grantType}
 	}
-	if have.Method != authMethod {
+	delete(config, "clientSecret")
+	if have.Method != want.AuthMethod.String() {
 		delete(config, "publicClient")
 		delete(config, "certificate")
-		members["tokenEndpointAuthMethod"] = authMethod
 	}
 	token, err := mergeToken(config["token"], want)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 const (
 	inboundOAuth = "oauth2"
 	grantType    = "client_credentials"
-	authMethod   = "client_secret_basic"
 )
 
 // state is what an application is to the core. A client that cannot use the
@@ -28,8 +27,10 @@ func (a application) state() *resource.Client {
 	out.ClientID = c.ClientID
 	out.Audience = c.Token.AccessToken.DefaultAudience
 	out.Validity = schema.Seconds(max(0, c.Token.AccessToken.ClientConfig.ValidityPeriod))
-	if c.Method == authMethod && slices.Contains(c.GrantTypes, grantType) {
-		out.SecretDigest = a.Metadata.SecretDigest
+	for _, m := range []schema.AuthMethod{schema.AuthSecretBasic, schema.AuthPrivateKey} {
+		if c.Method == m.String() && slices.Contains(c.GrantTypes, grantType) {
+			out.AuthMethod, out.SecretDigest = m, a.Metadata.SecretDigest
+		}
 	}
 	return out
 }
@@ -58,13 +59,13 @@ func (t *Target) observed(a application, id resource.ID) resource.Observed {
 func version(o resource.Observed) string {
 	h := fnv.New64a()
 	c := o.State.Client
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s\x00%s", // a hash never fails
-		o.Owner, c.ClientID, c.Audience, c.Validity, c.SecretDigest, o.OwnerName)
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s\x00%s\x00%s", // a hash never fails
+		o.Owner, c.ClientID, c.Audience, c.Validity, c.SecretDigest, o.OwnerName, c.AuthMethod)
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // satisfies reports that a state is what is wanted, the secret included.
 func satisfies(have *resource.Client, want resource.Client, digest string) bool {
 	return have.ClientID == want.ClientID && have.Audience == want.Audience &&
-		have.Validity == want.Validity && have.SecretDigest == digest
+		have.Validity == want.Validity && have.AuthMethod == want.AuthMethod && have.SecretDigest == digest
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/proof"
@@ -169,7 +170,11 @@ func (r *run) apply(ctx context.Context, s plan.Step) (version string, writes in
 	if !ok {
 		return "", 0, fault.New(fault.Stalled, "NoTarget", "no target keeps resources of kind %s", s.ID.Kind)
 	}
-	out, err := t.Apply(ctx, s, r.input(s))
+	in, err := r.input(s)
+	if err != nil {
+		return "", 0, err
+	}
+	out, err := t.Apply(ctx, s, in)
 	if err == nil && s.ID.Kind == resource.KindCredential {
 		r.secrets[s.ID.Name] = out.Secret
 		r.rotated[s.ID.Name] = s.Rotates
@@ -178,15 +183,17 @@ func (r *run) apply(ctx context.Context, s plan.Step) (version string, writes in
 }
 
 // input is what a step needs beside its own data.
-func (r *run) input(s plan.Step) target.Input {
-	in := target.Input{At: r.Now()}
+func (r *run) input(s plan.Step) (in target.Input, err error) {
+	in.At = r.Now()
 	name := resource.Consumer(s.ID.Name)
 	switch {
 	case s.ID.Kind == resource.KindClient && s.Rotates:
 		// Nobody has it before it is proved, so it need not be stored first: if
 		// it is lost, the application is given another.
-		r.fresh[name] = resource.GenerateSecret()
-		in.Secret = r.fresh[name]
+		if in.Secret, err = clientkey.New(s.After.Client.AuthMethod); err != nil {
+			return in, err
+		}
+		r.fresh[name] = in.Secret
 	case s.ID.Kind == resource.KindClient:
 		in.Secret = r.secret(s.ID.Binding, name)
 	case s.ID.Kind == resource.KindCredential && s.Rotates:
@@ -196,7 +203,7 @@ func (r *run) input(s plan.Step) target.Input {
 			in.PeerDigest = c.SecretDigest
 		}
 	}
-	return in
+	return in, nil
 }
 
 // serving is the application that a credential names, or the client's first.

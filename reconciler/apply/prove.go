@@ -59,7 +59,7 @@ func (r *run) prove(ctx context.Context, b resource.Binding, client string) erro
 	}
 	c := *s.After.Credential
 	if s.Rotates && !r.rotated[client] && s.Before != nil {
-		c.ClientID = s.Before.Credential.ClientID
+		c.ClientID, c.AuthMethod = s.Before.Credential.ClientID, s.Before.Credential.AuthMethod
 	}
 	c.ClientSecret = r.secret(b, client)
 	_, p, err := r.Prover.Credential(ctx, c)

@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,5 +188,46 @@ func TestRotationCrashes(t *testing.T) {
 				t.Errorf("crash at %d, after %t: what was replaced stands: %v", n, after, s.ids())
 			}
 		}
+	}
+}
+
+// TestAnotherWayToAuthenticate: a client whose way to authenticate changes is
+// rotated, so that what knows the old credential goes on working meanwhile.
+func TestAnotherWayToAuthenticate(t *testing.T) {
+	t.Parallel()
+	s, want := newScene(), set(t, "mobile")
+	s.converge(t, want)
+	id := resource.ID{Kind: resource.KindCredential, Binding: booking, Name: "mobile"}
+	before := *s.Look(id).State.Credential
+	for i := range want.Bindings {
+		for _, r := range want.Bindings[i].Resources {
+			if r.ID.Name != "mobile" {
+				continue
+			}
+			if r.State.Client != nil {
+				r.State.Client.AuthMethod = schema.AuthPrivateKey
+			} else {
+				r.State.Credential.AuthMethod = schema.AuthPrivateKey
+			}
+		}
+	}
+	p, r := s.pass(t.Context(), want)
+	if r.Err != nil || p.Counts().Create != 1 || p.Counts().Update != 1 {
+		t.Fatalf("got %v, %v, want a rotation", p.Counts(), r.Err)
+	}
+	after := *s.Look(id).State.Credential
+	if after.AuthMethod != schema.AuthPrivateKey || after.Application != "mobile_b" || !strings.HasPrefix(after.ClientSecret.Reveal(), "-----BEGIN PRIVATE KEY-----") {
+		t.Errorf("the credential is that of %s, which authenticates by %s", after.Application, after.AuthMethod)
+	}
+	if !s.works(before) || !s.works(after) {
+		t.Errorf("in the overlap the old one works %t, the new one %t", s.works(before), s.works(after))
+	}
+	if p, _ := s.pass(t.Context(), want); !p.Empty() {
+		t.Errorf("it goes on: %v", p.Counts())
+	}
+	s.now = s.now.Add(24 * time.Hour)
+	s.converge(t, want)
+	if s.works(before) || !s.works(after) {
+		t.Errorf("after the overlap the old one works %t, the new one %t", s.works(before), s.works(after))
 	}
 }

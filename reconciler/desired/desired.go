@@ -130,8 +130,10 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 		if validity == 0 {
 			validity = env.Validity
 		}
+		methods := methods(e.Authentication)
 		for _, name := range clientNames(e.Authentication, env) {
-			out.Resources = append(out.Resources, client(env, b, name, validity, a.At(path+".endpointAuthentication.clients."+name))...)
+			at := a.At(path + ".endpointAuthentication.clients." + name)
+			out.Resources = append(out.Resources, client(env, b, name, methods[name], validity, at)...)
 		}
 		d.trust(e.Authentication.Issuers, env, a.At(path+".endpointAuthentication.issuers"))
 	}
@@ -159,6 +161,15 @@ func clientNames(auth schema.Authentication, env Environment) []string {
 	return names
 }
 
+// methods says how each named client authenticates.
+func methods(auth schema.Authentication) map[string]schema.AuthMethod {
+	out := map[string]schema.AuthMethod{}
+	for _, c := range auth.Clients {
+		out[c.Name] = c.AuthMethod
+	}
+	return out
+}
+
 // rotations says how often the secret of each client is replaced: as the client
 // says, or as the endpoint says for all.
 func rotations(auth schema.Authentication, env Environment) map[string]schema.Rotation {
@@ -183,21 +194,21 @@ func CredentialPath(env Environment, b resource.Binding, client string) string {
 }
 
 // client derives a client and its credential.
-func client(env Environment, b resource.Binding, name string, validity schema.Seconds, pos schema.Position) []resource.Resource {
+func client(env Environment, b resource.Binding, name string, method schema.AuthMethod, validity schema.Seconds, pos schema.Position) []resource.Resource {
 	id := b.ClientID(name)
 	return []resource.Resource{
 		{
 			ID:       resource.ID{Kind: resource.KindCredential, Binding: b, Name: name},
 			Position: pos,
 			State: resource.State{Credential: &resource.Credential{
-				Path: CredentialPath(env, b, name), ClientID: id, TokenEndpoint: env.TokenEndpoint, Issuer: env.Issuer, Audience: b.Audience(),
+				Path: CredentialPath(env, b, name), ClientID: id, TokenEndpoint: env.TokenEndpoint, Issuer: env.Issuer, Audience: b.Audience(), AuthMethod: method,
 			}},
 		},
 		{
 			ID:       resource.ID{Kind: resource.KindClient, Binding: b, Name: name},
 			Position: pos,
 			State: resource.State{Client: &resource.Client{
-				ClientID: id, ApplicationID: resource.ApplicationID(id), Audience: b.Audience(), Validity: validity,
+				ClientID: id, ApplicationID: resource.ApplicationID(id), Audience: b.Audience(), Validity: validity, AuthMethod: method,
 			}},
 		},
 	}

@@ -53,7 +53,7 @@ func (d *deriver) probes() {
 		b := d.environments[name].Probe()
 		d.add(Binding{
 			Binding: b, Scheme: schema.SchemeOAuth2, Deletion: schema.DeletionPrune,
-			Resources: client(d.environments[name], b, resource.ClientOwn, probeValidity, schema.Position{}),
+			Resources: client(d.environments[name], b, resource.ClientOwn, schema.AuthSecretBasic, probeValidity, schema.Position{}),
 		})
 	}
 }

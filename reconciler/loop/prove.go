@@ -99,7 +99,8 @@ func (r *rollouts) try(ctx context.Context, credential resource.Resource, result
 		return proof.Token{}, err
 	}
 	c := *credential.State.Credential
-	c.ClientID, c.ClientSecret = seen.State.Credential.ClientID, seen.State.Credential.ClientSecret
+	stands := seen.State.Credential
+	c.ClientID, c.ClientSecret, c.AuthMethod = stands.ClientID, stands.ClientSecret, stands.AuthMethod
 	t, got, err := r.env.Prover.Credential(ctx, c)
 	add(result, "client "+credential.ID.Name+": ", got)
 	return t, err

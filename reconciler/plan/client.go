@@ -126,16 +126,23 @@ func ownerName(o resource.Observed) string {
 	return o.OwnerName
 }
 
-// differences lists the fields that differ.
+// differences lists the fields that differ. Those of an endpoint that belong to
+// its former scheme alone go with that.
 func differences(before, after resource.State) []Change {
-	had := map[string]string{}
+	had, have := map[string]string{}, map[string]bool{}
 	for _, f := range before.Fields() {
 		had[f.Name] = f.Value
 	}
 	var out []Change
 	for _, f := range after.Fields() {
+		have[f.Name] = true
 		if was := had[f.Name]; was != f.Value {
 			out = append(out, Change{Field: f.Name, Before: was, After: f.Value})
+		}
+	}
+	for _, f := range before.Fields() {
+		if !have[f.Name] && before.Endpoint == nil {
+			out = append(out, Change{Field: f.Name, Before: f.Value})
 		}
 	}
 	return out

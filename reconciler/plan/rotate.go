@@ -74,11 +74,12 @@ func (p *planner) client(b desired.Binding, credential resource.Resource, gone [
 	o := p.in.Observed[credential.ID]
 	two := applications(credential.ID, o)
 	client := p.resource(b, clientOf(credential.ID))
-	client, credential = as(client, two.serving), naming(credential, two.serving)
-	stored := credentialStep(credential, o, p.in.Observed[two.serving])
-	serving := clientStep(client, p.in.Observed[two.serving], o, stored)
+	// What stands keeps its way to authenticate until another has taken over.
+	method := standing(credential.State.Credential.AuthMethod, o)
+	stored := credentialStep(naming(credential, two.serving, method), o, p.in.Observed[two.serving])
+	serving := clientStep(as(client, two.serving, method), p.in.Observed[two.serving], o, stored)
 	if stored.Action == Keep && serving.Action == Keep {
-		if t, due := p.due(b, credential.ID, o.State.Credential); due {
+		if t, due := p.due(b, credential, o.State.Credential); due {
 			return p.rotate(credential, client, two, t, serving)
 		}
 	}
@@ -98,9 +99,19 @@ func (*planner) resource(b desired.Binding, id resource.ID) resource.Resource {
 	return b.Resources[i]
 }
 
-// as is what is desired of a client, of one of its applications.
-func as(client resource.Resource, application resource.ID) resource.Resource {
+// standing is how a client authenticates now, or shall if it does not stand.
+func standing(wanted schema.AuthMethod, o resource.Observed) schema.AuthMethod {
+	if c := o.State.Credential; o.Err == nil && o.Owner == resource.OwnerUs && c != nil && c.SecretDigest != "" {
+		return c.AuthMethod
+	}
+	return wanted
+}
+
+// as is what is desired of a client, of one of its applications that
+// authenticates by a method.
+func as(client resource.Resource, application resource.ID, method schema.AuthMethod) resource.Resource {
 	c := *client.State.Client
+	c.AuthMethod = method
 	c.ClientID = application.Binding.ClientID(application.Name)
 	c.ApplicationID = resource.ApplicationID(c.ClientID)
 	client.ID, client.State.Client = application, &c
@@ -108,8 +119,9 @@ func as(client resource.Resource, application resource.ID) resource.Resource {
 }
 
 // naming is what is desired of a credential that names an application.
-func naming(credential resource.Resource, application resource.ID) resource.Resource {
+func naming(credential resource.Resource, application resource.ID, method schema.AuthMethod) resource.Resource {
 	c := *credential.State.Credential
+	c.AuthMethod = method
 	c.ClientID = application.Binding.ClientID(application.Name)
 	credential.State.Credential = &c
 	return credential
@@ -122,33 +134,37 @@ type turn struct {
 }
 
 // due reports that a credential is to be rotated now.
-func (p *planner) due(b desired.Binding, id resource.ID, c *resource.Credential) (turn, bool) {
-	every, scheduled := b.Rotations[id.Name]
-	if asked, ok := p.in.Rotate[id]; ok && !asked.Done(c) {
-		t := turn{overlap: usualOverlap, reason: "it was asked for: " + asked.Reason}
-		if scheduled {
-			t.overlap = every.Overlap
-		}
+func (p *planner) due(b desired.Binding, credential resource.Resource, c *resource.Credential) (turn, bool) {
+	every, scheduled := b.Rotations[credential.ID.Name]
+	t := turn{overlap: usualOverlap}
+	if scheduled {
+		t.overlap = every.Overlap
+	}
+	if asked, ok := p.in.Rotate[credential.ID]; ok && !asked.Done(c) {
+		t.reason = "it was asked for: " + asked.Reason
 		if asked.Overlap != nil {
 			t.overlap = *asked.Overlap
 		}
 		return t, asked.Cut || !p.in.Now.Before(c.Until)
 	}
+	if wanted := credential.State.Credential.AuthMethod; wanted != c.AuthMethod {
+		t.reason = fmt.Sprintf("it is to authenticate by %s and not by %s", wanted, c.AuthMethod)
+		return t, !p.in.Now.Before(c.Until)
+	}
 	if !scheduled || c.Since.IsZero() || p.in.Now.Before(c.Since.Add(every.Every.Duration())) || p.in.Now.Before(c.Until) {
 		return turn{}, false
 	}
-	return turn{
-		overlap: every.Overlap,
-		reason:  fmt.Sprintf("its secret is of %s and is replaced every %s", c.Since.UTC().Format(time.RFC3339), every.Every),
-	}, true
+	t.reason = fmt.Sprintf("its secret is of %s and is replaced every %s", c.Since.UTC().Format(time.RFC3339), every.Every)
+	return t, true
 }
 
 // rotate plans a rotation.
 func (p *planner) rotate(credential, client resource.Resource, two pair, t turn, serving Step) []Step {
-	next := as(client, two.spare)
+	method := credential.State.Credential.AuthMethod
+	next := as(client, two.spare, method)
 	made, settled := begin(next, p.in.Observed[two.spare])
 	made.Rotates = true
-	stored, _ := begin(naming(credential, two.spare), p.in.Observed[credential.ID])
+	stored, _ := begin(naming(credential, two.spare, method), p.in.Observed[credential.ID])
 	if settled {
 		stored.Action, stored.Class, stored.Changes = Skip, fault.Waiting, nil
 		stored.Reason = "the rotation waits for " + made.ID.String() + ": " + made.Reason
@@ -256,7 +272,7 @@ func Unseen(in Input, lost bool) []resource.Resource {
 			}
 			two := applications(r.ID, o)
 			look(two.serving)
-			if _, due := p.due(b, r.ID, o.State.Credential); due || lost && !o.State.Credential.Until.IsZero() {
+			if _, due := p.due(b, r, o.State.Credential); due || lost && !o.State.Credential.Until.IsZero() {
 				look(two.spare)
 			}
 		}

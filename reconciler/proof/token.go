@@ -15,8 +15,10 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/gatewright/gatewright/reconciler/clientkey"
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // Prover tries credentials and endpoints.
@@ -62,15 +64,33 @@ func (p *Prover) Token(ctx context.Context, c resource.Credential) (Token, error
 		}
 		defer release()
 	}
-	cfg := clientcredentials.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(),
-		TokenURL: endpoint, AuthStyle: oauth2.AuthStyleInHeader,
+	cfg, err := p.grant(c, endpoint)
+	if err != nil {
+		return Token{}, err
 	}
 	got, err := cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, p.Identity))
 	if err != nil {
 		return Token{}, tokenError(c, err)
 	}
 	return readToken(got.AccessToken)
+}
+
+// grant is the request of a token by c's way to authenticate.
+func (p *Prover) grant(c resource.Credential, endpoint string) (clientcredentials.Config, error) {
+	cfg := clientcredentials.Config{ClientID: c.ClientID, TokenURL: endpoint}
+	if c.AuthMethod != schema.AuthPrivateKey {
+		cfg.ClientSecret, cfg.AuthStyle = c.ClientSecret.Reveal(), oauth2.AuthStyleInHeader
+		return cfg, nil
+	}
+	assertion, err := clientkey.Assertion(c.ClientSecret, c.ClientID, c.Issuer, p.now())
+	if err != nil {
+		f := fault.New(fault.Stalled, "BadKey", "the stored private key cannot be used: %w", err)
+		f.Op, f.Resource = "request token for", "client "+c.ClientID
+		return cfg, f
+	}
+	cfg.AuthStyle = oauth2.AuthStyleInParams
+	cfg.EndpointParams = url.Values{"client_assertion_type": {clientkey.AssertionType}, "client_assertion": {assertion}}
+	return cfg, nil
 }
 
 // readToken reads the claims of a JWT access token (RFC 9068).

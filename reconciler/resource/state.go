@@ -24,6 +24,8 @@ type Client struct {
 	Audience string `json:"audience"`
 	// Validity is the life of its tokens.
 	Validity schema.Seconds `json:"validity"`
+	// AuthMethod is how it authenticates at the token endpoint.
+	AuthMethod schema.AuthMethod `json:"authMethod,omitempty"`
 	// SecretDigest is the Secret.Digest of the secret that the application was
 	// given. In a desired state it is empty: it follows the credential.
 	SecretDigest string `json:"secretDigest,omitempty"`
@@ -38,6 +40,9 @@ type Credential struct {
 	Issuer        string `json:"issuer"`
 	Audience      string `json:"audience"`
 	ClientSecret  Secret `json:"clientSecret"`
+	// AuthMethod says what ClientSecret is: a client_secret, or a private key in
+	// PKCS #8 and PEM.
+	AuthMethod schema.AuthMethod `json:"authMethod,omitempty"`
 	// SecretDigest is the digest of ClientSecret as it stands.
 	SecretDigest string `json:"secretDigest,omitempty"`
 	// MarkDigest is the digest that the mark at the store names: the last
@@ -91,16 +96,16 @@ func (s State) Fields() []Field {
 	switch {
 	case s.Client != nil:
 		c := s.Client
-		return []Field{
+		return method([]Field{
 			{"client_id", c.ClientID}, {"application", c.ApplicationID}, {"audience", c.Audience},
 			{"validity", c.Validity.String()},
-		}
+		}, c.AuthMethod)
 	case s.Credential != nil:
 		c := s.Credential
-		return []Field{
+		return method([]Field{
 			{"path", c.Path}, {"client_id", c.ClientID}, {"token_endpoint", c.TokenEndpoint},
 			{"issuer", c.Issuer}, {"audience", c.Audience},
-		}
+		}, c.AuthMethod)
 	case s.Endpoint != nil:
 		return s.Endpoint.fields()
 	case s.KeyManager != nil:
@@ -109,6 +114,14 @@ func (s State) Fields() []Field {
 	default:
 		return nil
 	}
+}
+
+// method adds how a client authenticates, where that is not the usual way.
+func method(fields []Field, m schema.AuthMethod) []Field {
+	if m == schema.AuthSecretBasic {
+		return fields
+	}
+	return append(fields, Field{"token_endpoint_auth_method", m.String()})
 }
 
 func (e Endpoint) fields() []Field {
