@@ -44,7 +44,7 @@ import (
 //	call STATUS AGENT [WITH [CLIENT]]
 //	                            call an API: without a token, or with one of
 //	                            the agent WITH; waits for a gateway that is slow
-//	drift open|secret|application AGENT
+//	drift open|audience|secret|application AGENT
 //	                            change something by hand
 //	gone AGENT [CLIENT]         insist that application and secret are gone
 //	there AGENT [CLIENT]        insist that both are there
@@ -64,6 +64,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 2), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
 		"call": plain(call, 2, 4), "drift": plain(drift, 2, 2), "gone": plain(gone, 1, 2), "there": plain(there, 1, 2),
 		"peer": plain(disturb, 2, 2), "said": plain(said, 1, 1), "inventory": plain(inventory, 1, 2), "targets": plain(targets, 2, 0),
+		"traffic": plain(startTraffic, 3, 4), "answered": plain(answered, 2, 2),
 	}
 }
 
@@ -287,6 +288,8 @@ func drift(ts *testscript.TestScript, w *world, args []string) {
 	switch args[0] {
 	case "open":
 		ts.Check(w.by.Open(w.ctx, b.Organization, b.Agent, b.Environment))
+	case "audience":
+		ts.Check(w.by.Demand(w.ctx, b.Organization, b.Agent, b.Environment, "urn:another"))
 	case "secret":
 		ts.Check(w.by.Overwrite(w.ctx, harness.Credential(b, resource.ClientOwn), "a-strangers-secret"))
 	case "application":
@@ -310,9 +313,13 @@ func presence(ts *testscript.TestScript, w *world, args []string, want bool) {
 	if len(args) > 1 {
 		client = args[1]
 	}
-	application, err := w.by.HasApplication(w.ctx, resource.ApplicationID(b.ClientID(client)))
-	ts.Check(err)
-	_, err = w.by.Secret(w.ctx, harness.Credential(b, client))
+	application := false
+	for _, name := range []string{client, resource.Spare(client)} { // a client that was rotated has had two
+		found, err := w.by.HasApplication(w.ctx, resource.ApplicationID(b.ClientID(name)))
+		ts.Check(err)
+		application = application || found
+	}
+	_, err := w.by.Secret(w.ctx, harness.Credential(b, client))
 	if err != nil && !errors.Is(err, hand.ErrNotFound) {
 		ts.Fatalf("%v", err)
 	}

@@ -30,6 +30,8 @@ type world struct {
 	settings     harness.Settings
 	// disturbed has what ends the disturbance of each peer that is disturbed.
 	disturbed map[*harness.Container]string
+	// traffic is what consumers do in the background, by name.
+	traffic map[string]*traffic
 	// pushed is the revision that was pushed last.
 	pushed string
 }
@@ -50,9 +52,12 @@ func worldOf(ts *testscript.TestScript) *world {
 func setup(t *testing.T, s *harness.Stack, may privileges, env *testscript.Env) error {
 	t.Helper()
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
-	w := &world{Stack: s, ctx: t.Context(), organization: name, by: s.Hand(), disturbed: map[*harness.Container]string{}}
+	w := &world{Stack: s, ctx: t.Context(), organization: name, by: s.Hand(), disturbed: map[*harness.Container]string{}, traffic: map[string]*traffic{}}
 	env.Values[worldKey{}] = w
 	env.Defer(func() { // a script that failed must not disturb the next
+		for _, t := range w.traffic {
+			t.end()
+		}
 		for c, undo := range w.disturbed {
 			if err := act(w, c, undo); err != nil {
 				t.Errorf("%s %s: %v", undo, c.Name, err)
