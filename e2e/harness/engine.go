@@ -125,7 +125,8 @@ func (e *engine) sweep(ctx context.Context) (int, error) {
 	return e.remove(ctx, leftBehind)
 }
 
-// remove removes containers, with their volumes, and networks by their labels.
+// remove removes containers, with their volumes, and networks by their labels,
+// and the names of images.
 func (e *engine) remove(ctx context.Context, which func(labels map[string]string) bool) (n int, err error) {
 	filters := make(client.Filters).Add("label", labelRun)
 	containers, err := e.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
@@ -162,5 +163,6 @@ func (e *engine) remove(ctx context.Context, which func(labels map[string]string
 			errs = append(errs, err)
 		}
 	}
-	return n, errors.Join(errs...)
+	named, err := e.removeImages(ctx, which)
+	return n + named, errors.Join(append(errs, err)...)
 }

@@ -18,12 +18,10 @@ import (
 	"github.com/gatewright/gatewright/fixtures/openchoreo"
 )
 
-// imageTag is gatewright's own image.
-const imageTag = "gatewright-e2e/gatewright:dev"
-
 // gatewright builds gatewright's image.
-func (s *Stack) gatewright(ctx context.Context) error {
-	return load(ctx, imageTag, standin.Gatewright)
+func (s *Stack) gatewright(ctx context.Context) (err error) {
+	s.own, err = s.image(ctx, "gatewright", standin.Gatewright)
+	return err
 }
 
 // Where the container has its configuration and its data.
@@ -174,7 +172,7 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 
 // container starts a container of the installation.
 func (i *Installation) container(ctx context.Context, name string, args []string, opts ...testcontainers.ContainerCustomizer) (*Container, error) {
-	return i.stack.start(ctx, name, imageTag, append([]testcontainers.ContainerCustomizer{
+	return i.stack.start(ctx, name, i.stack.own, append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithCmd(args...),
 		testcontainers.WithMounts(
 			testcontainers.VolumeMount(i.config, configDir), testcontainers.VolumeMount(i.data, dataDir)),

@@ -49,6 +49,7 @@ type Stack struct {
 	repositories gitServer
 	thunderURL   string
 	bao          bao
+	own          string // gatewright's image
 	serial       atomic.Int64
 
 	postgres    sync.Once
@@ -141,24 +142,11 @@ func (s *Stack) KeepLogs(ctx context.Context, dir string) error {
 
 // standIn starts a container of an image that is built here.
 func (s *Stack) standIn(ctx context.Context, name string, of func(context.Context) (image.Spec, error), opts ...testcontainers.ContainerCustomizer) (*Container, error) {
-	tag := "gatewright-e2e/" + name + ":dev"
-	if err := load(ctx, tag, of); err != nil {
+	built, err := s.image(ctx, name, of)
+	if err != nil {
 		return nil, fmt.Errorf("stand-in of %s: %w", name, err)
 	}
-	return s.start(ctx, name, tag, opts...)
-}
-
-// load builds an image and puts it into the engine.
-func load(ctx context.Context, tag string, of func(context.Context) (image.Spec, error)) error {
-	spec, err := of(ctx)
-	if err != nil {
-		return err
-	}
-	img, err := image.Build(spec)
-	if err != nil {
-		return err
-	}
-	return image.Load(ctx, img, tag)
+	return s.start(ctx, name, built, opts...)
 }
 
 // volume makes a named volume.

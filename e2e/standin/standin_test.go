@@ -15,7 +15,7 @@ import (
 // images are all stand-ins by their names.
 var images = map[string]func(context.Context) (image.Spec, error){
 	"thunder": standin.Thunder, "openbao": standin.OpenBAO, "openchoreo": standin.Platform, "gateway": standin.Gateway,
-	"agent": standin.Agent, "kubernetes": standin.Kubernetes, "git": standin.Git, "postgres": standin.Postgres, "gatewright": standin.Gatewright,
+	"agent": standin.Agent, "kubernetes": standin.Kubernetes, "git": standin.Git, "postgres": standin.Postgres, "disk": standin.Disk, "gatewright": standin.Gatewright,
 }
 
 // TestLoad builds every image and loads it into the engine, which keeps it for
