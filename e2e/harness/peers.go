@@ -53,14 +53,17 @@ const pullTime = 5 * time.Minute
 // resolve finds out which peers are real, and fails if one is not that has to
 // be.
 func (e *engine) resolve(ctx context.Context, list []*Peer) error {
-	required := required(os.Getenv("E2E_REQUIRE_REAL"))
+	required, err := required(os.Getenv("E2E_REQUIRE_REAL"), list)
+	if err != nil {
+		return err
+	}
 	var missing []string
 	for _, p := range list {
 		if p.Image == "" {
 			continue
 		}
 		if err := e.have(ctx, p.Image); err != nil {
-			if required(p.Name) {
+			if required[p.Name] {
 				missing = append(missing, fmt.Sprintf("%s (%s: %v)", p.Name, p.Image, err))
 			}
 			continue
@@ -74,12 +77,26 @@ func (e *engine) resolve(ctx context.Context, list []*Peer) error {
 }
 
 // required reads E2E_REQUIRE_REAL: names with commas, or 1 for every peer that
-// has an image.
-func required(value string) func(name string) bool {
-	names := strings.Split(value, ",")
-	return func(name string) bool {
-		return value == "1" || value == "all" || slices.Contains(names, name)
+// has an image. A name that cannot be met is an error, so that a misspelt one
+// does not let a stand-in pass.
+func required(value string, list []*Peer) (map[string]bool, error) {
+	out, known := map[string]bool{}, []string{}
+	for _, p := range list {
+		if p.Image != "" {
+			known, out[p.Name] = append(known, p.Name), value == "1" || value == "all"
+		}
 	}
+	if value == "" || value == "0" || value == "1" || value == "all" {
+		return out, nil
+	}
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("E2E_REQUIRE_REAL: no peer with an image is called %q; there are %s", name, strings.Join(known, ", "))
+		}
+		out[name] = true
+	}
+	return out, nil
 }
 
 // Table says of each peer whether it is real.
