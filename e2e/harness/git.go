@@ -30,11 +30,15 @@ type gitServer struct {
 // git starts the git server, with a repository for each organization.
 func (s *Stack) git(ctx context.Context) error {
 	args := append(standin.GitArgs(), "-user", gitUser, "-password", gitPassword, "-repositories", strings.Join(s.options.Organizations, ","))
-	var err error
-	s.Git, err = s.standIn(ctx, "git", standin.Git, published(gitPort), testcontainers.WithCmd(args...))
+	disk, err := s.disk(ctx, "git")
 	if err != nil {
 		return err
 	}
+	s.Git, err = s.standIn(ctx, "git", standin.Git, published(gitPort), disk.mount(standin.GitHome), testcontainers.WithCmd(args...))
+	if err != nil {
+		return err
+	}
+	s.Git.Disk = disk
 	err = s.Git.eventually(ctx, func() (err error) {
 		if s.repositories.ca, err = s.Git.file(ctx, standin.GitCA); err != nil {
 			return err

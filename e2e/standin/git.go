@@ -6,23 +6,23 @@ import (
 	"github.com/gatewright/gatewright/tools/image"
 )
 
-// The files that clients of the git server need; they are there once it
-// listens.
+// GitHome is where the git server has its repositories, and the files that its
+// clients need, which are there once it listens.
 const (
-	gitHome = "/srv/git"
+	GitHome = "/srv/git"
 	// GitCA is the certificate to trust, for git, localhost and 127.0.0.1.
-	GitCA = gitHome + "/ca.pem"
+	GitCA = GitHome + "/ca.pem"
 	// GitHostKey is the host key as in authorized_keys, and GitKnownHosts the
 	// same as in known_hosts, for the port in the container.
-	GitHostKey    = gitHome + "/host_key.pub"
-	GitKnownHosts = gitHome + "/known_hosts"
+	GitHostKey    = GitHome + "/host_key.pub"
+	GitKnownHosts = GitHome + "/known_hosts"
 )
 
 // GitArgs are the arguments without which the git server cannot work in its
 // container. Credentials and names of repositories are added to them:
 // -user, -password, -token, -authorized-key, -repositories.
 func GitArgs() []string {
-	return []string{"-dir", gitHome, "-names", "git", "-https", "0.0.0.0:8443", "-ssh", "0.0.0.0:2222"}
+	return []string{"-dir", GitHome, "-names", "git", "-https", "0.0.0.0:8443", "-ssh", "0.0.0.0:2222"}
 }
 
 // Git is a git server at https://git:8443/specs.git and
@@ -33,6 +33,6 @@ func Git(ctx context.Context) (image.Spec, error) {
 	if err != nil {
 		return s, err
 	}
-	home(&s, gitHome)
+	home(&s, GitHome)
 	return s, nil
 }
