@@ -67,7 +67,7 @@ const limit = 10 * time.Minute
 // await waits until every binding is converged and proved.
 func (w *world) await(ctx context.Context) error {
 	deadline := time.Now().Add(limit)
-	for {
+	for rest(ctx, time.Second) { // what the status says may be of a life before
 		n, err := w.converged(ctx)
 		if err != nil || n == len(w.agents) {
 			return err
@@ -75,10 +75,8 @@ func (w *world) await(ctx context.Context) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d of %d bindings converged within %s", n, len(w.agents), limit)
 		}
-		if !rest(ctx, time.Second) {
-			return context.Cause(ctx)
-		}
 	}
+	return context.Cause(ctx)
 }
 
 // converged counts the bindings that the inventory calls converged and proved.

@@ -12,6 +12,8 @@
 //	faults                  everything
 //	faults -only matrix     one suite
 //	faults -only kills      the thousand agents alone
+//	faults -only rotations  secrets that are replaced every few seconds, while
+//	                        the daemon is killed and consumers use them
 package main
 
 import (
@@ -33,9 +35,11 @@ func main() {
 	flag.StringVar(&o.binary, "gatewright", "bin/gatewright", "the gatewright binary")
 	flag.IntVar(&o.agents, "n", 1000, "how many agents converge")
 	flag.IntVar(&o.kills, "kills", 50, "how often the daemon is killed meanwhile")
+	flag.IntVar(&o.rotating, "rotating", 40, "how many agents have their secrets rotated")
+	flag.IntVar(&o.rotationKills, "rotation-kills", 200, "how often the daemon is killed meanwhile")
 	flag.DurationVar(&o.life, "life", 3*time.Second, "how long a daemon lives at most before it is killed")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from")
-	flag.StringVar(&o.only, "only", "", "one of properties, points, matrix, worlds, canary and kills; all by default")
+	flag.StringVar(&o.only, "only", "", "one of properties, points, matrix, worlds, canary, kills and rotations; all by default")
 	flag.Parse()
 	if err := all(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "faults: error: %v\n", err)
@@ -47,6 +51,8 @@ func main() {
 type options struct {
 	binary        string
 	agents, kills int
+	rotating      int
+	rotationKills int
 	life          time.Duration
 	seed          uint64
 	only          string
@@ -66,6 +72,10 @@ func all(ctx context.Context, o options) error {
 		known = true
 		errs = append(errs, run(ctx, o))
 	}
+	if o.only == "" || o.only == "rotations" {
+		known = true
+		errs = append(errs, rotations(ctx, o))
+	}
 	if !known {
 		return fmt.Errorf("there is no suite %q", o.only)
 	}
@@ -75,11 +85,11 @@ func all(ctx context.Context, o options) error {
 // run converges twice, undisturbed and disturbed, and compares.
 func run(ctx context.Context, o options) error {
 	fmt.Printf("%d agents, %d kills, seed %d\n", o.agents, o.kills, o.seed)
-	want, err := during(ctx, o, undisturbed)
+	want, err := during(ctx, o, nil, undisturbed)
 	if err != nil {
 		return fmt.Errorf("undisturbed: %w", err)
 	}
-	got, err := during(ctx, o, killed)
+	got, err := during(ctx, o, nil, killed)
 	if err != nil {
 		return fmt.Errorf("killed: %w", err)
 	}

@@ -26,6 +26,9 @@ type world struct {
 	options
 	stack  *stack.Stack
 	agents []specgen.Agent
+	// extra are files of the repository beside the specs.
+	extra  map[string]string
+	repo   *stack.Repository
 	dir    string
 	config string
 }
@@ -38,12 +41,12 @@ type end struct {
 }
 
 // during starts a world, lets how converge it, examines it and stops it.
-func during(ctx context.Context, o options, how func(context.Context, *world) error) (e end, err error) {
+func during(ctx context.Context, o options, extra map[string]string, how func(context.Context, *world) error) (e end, err error) {
 	dir, err := os.MkdirTemp("", "gatewright-faults-")
 	if err != nil {
 		return end{}, err
 	}
-	w := &world{options: o, dir: dir}
+	w := &world{options: o, extra: extra, dir: dir}
 	defer func() {
 		if w.stack != nil {
 			err = errors.Join(err, w.stack.Stop())
@@ -88,12 +91,12 @@ func (w *world) start(ctx context.Context) error {
 	if err := w.stack.Settle(ctx); err != nil {
 		return err
 	}
-	repo, err := stack.NewRepository(ctx, w.dir, files)
-	if err != nil {
+	maps.Copy(files, w.extra)
+	if w.repo, err = stack.NewRepository(ctx, w.dir, files); err != nil {
 		return err
 	}
 	w.config, err = w.stack.WriteConfig(stack.Config{
-		Repository: repo.Bare, Database: "sqlite:" + filepath.Join(w.dir, "gatewright.db"), Interval: "5s",
+		Repository: w.repo.Bare, Database: "sqlite:" + filepath.Join(w.dir, "gatewright.db"), Interval: "5s",
 	})
 	return err
 }

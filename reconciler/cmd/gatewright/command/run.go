@@ -61,6 +61,9 @@ const startRetry = 5 * time.Second
 func (a *App) patiently(ctx context.Context, cfg *config.Config) (*wired, error) {
 	for {
 		w, err := a.wire(ctx, cfg, readWrite)
+		if err != nil && ctx.Err() != nil {
+			return nil, nil //nolint:nilnil // as below: what was begun was cut off
+		}
 		if err == nil || !fault.IsUnreachable(err) {
 			return w, err
 		}
