@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,10 +142,14 @@ func TestKilledDaemon(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	before := s.text(log)
 	d, err := stack.StartDaemon(gatewright, s.config, log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The killed ones may have left nothing to do: this one has to be up, or the
+	// signal to stop meets a process that does not listen yet.
+	s.eventually("the daemon works", func() bool { return strings.Contains(s.text(log)[len(before):], "converging") })
 	s.eventually("everything converges", func() bool { return s.converged() == agents })
 	if err := d.Stop(); err != nil {
 		t.Error(err)
@@ -159,6 +164,16 @@ func TestKilledDaemon(t *testing.T) {
 	if got := s.stack.Thunder.Clients(); len(got) != agents+2 {
 		t.Errorf("%d clients at Thunder, want %d: %v", len(got), agents+2, got)
 	}
+}
+
+// text is what a file holds.
+func (s *scene) text(path string) string {
+	s.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(data)
 }
 
 // converged counts the bindings that the inventory calls converged and proved.
