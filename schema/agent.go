@@ -43,6 +43,16 @@ const (
 	DriftReport Drift = "report"
 )
 
+// Adoptable is a kind of resource that a spec may let gatewright take over.
+type Adoptable string
+
+// What may be adopted.
+const (
+	AdoptClient     Adoptable = "client"
+	AdoptCredential Adoptable = "credential"
+	AdoptEndpoint   Adoptable = "endpoint"
+)
+
 // KindCustomAPI is the only kind of agent that may have OAuth.
 const KindCustomAPI = "custom-api"
 
@@ -92,6 +102,9 @@ type Environment struct {
 	Suspend        *Suspend       `json:"suspend,omitempty"`
 	Deletion       Deletion       `json:"deletion,omitempty"`
 	Drift          Drift          `json:"drift,omitempty"`
+	// Adopt are the kinds of resources that may be taken over where they stand
+	// under our names and no gatewright has marked them.
+	Adopt []Adoptable `json:"adopt,omitempty"`
 }
 
 // Authentication is how callers authenticate. All fields but Scheme belong to

@@ -136,6 +136,9 @@ func (d *decoder) environment(name string, v cue.Value) Environment {
 	e := Environment{
 		Name: name, Suspend: d.suspend(v), Deletion: Deletion(d.string(v, "deletion")), Drift: Drift(d.string(v, "drift")),
 	}
+	if f, ok := d.field(v, "adopt"); ok {
+		d.list(f, func(v cue.Value) { e.Adopt = append(e.Adopt, Adoptable(d.text(v))) })
+	}
 	if f, ok := d.field(v, "endpointAuthentication"); ok {
 		e.Authentication = d.authentication(f)
 	}

@@ -32,7 +32,7 @@ func TestEveryFieldIsDecoded(t *testing.T) {
 		Deletion: DeletionProtect, Drift: DriftReport,
 		Environments: []Environment{
 			{Name: "development", Authentication: Authentication{Scheme: SchemeNone}},
-			{Name: "production", Deletion: DeletionOrphan, Drift: DriftRepair, Authentication: Authentication{
+			{Name: "production", Deletion: DeletionOrphan, Drift: DriftRepair, Adopt: []Adoptable{AdoptClient, AdoptCredential}, Authentication: Authentication{
 				Scheme: SchemeOAuth2, Header: "X-Token", Issuers: []string{"ThunderKeyManager", "Other"}, Validity: 5400, Test: Yes,
 				Clients: []Client{{Name: "mobile-app"}, {Name: "partner-x", Rotation: &Rotation{Every: 720 * 3600, Overlap: 24 * 3600}}},
 			}},

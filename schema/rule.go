@@ -45,6 +45,8 @@ var rules = map[string]rule{
 	"environments.*.suspend.until":  timeRule,
 	"environments.*.deletion":       deletionRule,
 	"environments.*.drift":          driftRule,
+	"environments.*.adopt":          {"bad-adopt", "a list of \"client\", \"credential\" and \"endpoint\"", ""},
+	"environments.*.adopt.*":        {"bad-adopt", `"client", "credential" or "endpoint"`, ""},
 
 	authPath:                   {"wrong-type", "a mapping with scheme", ""},
 	authPath + ".scheme":       {"bad-scheme", `"oauth2", "apiKey" or "none"`, ""},
@@ -99,7 +101,7 @@ var members = map[string][]string{
 	"":                       {"organization", "project", "kind", "labels", "interface", "environments", "suspend", "deletion", "drift"},
 	"interface":              {"context", "port", "basePath", "version", "operations"},
 	"interface.operations.*": {"method", "path"},
-	"environments.*":         {"endpointAuthentication", "suspend", "deletion", "drift"},
+	"environments.*":         {"endpointAuthentication", "suspend", "deletion", "drift", "adopt"},
 	"suspend":                {"reason", "until"},
 	"environments.*.suspend": {"reason", "until"},
 	authPath:                 append([]string{"scheme"}, oauth2Fields...),
@@ -116,7 +118,7 @@ var oauth2Fields = []string{"header", "prefix", "forwardToken", "issuers", "toke
 // open are the mappings whose keys are chosen by the author.
 var open = map[string]bool{
 	"labels": true, "environments": true, "interface.operations": true,
-	authPath + ".issuers": true, authPath + ".clients": true,
+	authPath + ".issuers": true, authPath + ".clients": true, "environments.*.adopt": true,
 }
 
 // generic turns the path of a field into the form that the tables are keyed

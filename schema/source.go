@@ -90,7 +90,7 @@ func (w *writer) policy(s *Suspend, deletion Deletion, drift Drift) {
 
 // environment writes what is said of one environment.
 func (w *writer) environment(e Environment) {
-	if e.Suspend == nil && e.Deletion == "" && e.Drift == "" && e.Authentication.Scheme != SchemeOAuth2 {
+	if e.Suspend == nil && e.Deletion == "" && e.Drift == "" && len(e.Adopt) == 0 && e.Authentication.Scheme != SchemeOAuth2 {
 		w.line("%s: endpointAuthentication: scheme: %q", label(e.Name), e.Authentication.Scheme)
 		return
 	}
@@ -99,7 +99,19 @@ func (w *writer) environment(e Environment) {
 	w.authentication(e.Authentication)
 	w.close()
 	w.policy(e.Suspend, e.Deletion, e.Drift)
+	if len(e.Adopt) > 0 {
+		w.line("adopt: [%s]", quoted(e.Adopt))
+	}
 	w.close()
+}
+
+// quoted writes the members of a list of strings.
+func quoted[S ~string](members []S) string {
+	out := make([]string, len(members))
+	for i, m := range members {
+		out[i] = literal.String.Quote(string(m))
+	}
+	return strings.Join(out, ", ")
 }
 
 // authentication writes how callers authenticate, without what is a default.
@@ -117,11 +129,7 @@ func (w *writer) authentication(a Authentication) {
 	if !a.ForwardToken {
 		w.line("forwardToken: false")
 	}
-	issuers := make([]string, len(a.Issuers))
-	for i, name := range a.Issuers {
-		issuers[i] = literal.String.Quote(name)
-	}
-	w.line("issuers: [%s]", strings.Join(issuers, ", "))
+	w.line("issuers: [%s]", quoted(a.Issuers))
 	if a.Validity != 0 {
 		w.line("token: validity: %q", a.Validity.plain())
 	}

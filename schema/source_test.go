@@ -39,7 +39,7 @@ func TestSourceIsLoadedAgain(t *testing.T) {
 			Suspend: &Suspend{Reason: `a "move" \(x)`, Until: until}, Deletion: DeletionProtect, Drift: DriftReport,
 			Environments: []Environment{
 				{Name: "dev", Deletion: DeletionOrphan, Drift: DriftRepair, Authentication: Authentication{Scheme: SchemeNone}},
-				{Name: "production", Suspend: &Suspend{Reason: "tests", Until: until}, Authentication: odd},
+				{Name: "production", Suspend: &Suspend{Reason: "tests", Until: until}, Authentication: odd, Adopt: []Adoptable{AdoptClient, AdoptEndpoint}},
 			},
 		},
 	} {

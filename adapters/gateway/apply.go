@@ -97,10 +97,15 @@ func (e *effect) endpoint(ctx context.Context) (done bool, err error) {
 		t.readAttaching(ctx, b, &f, &traitReader{t: t})
 	}
 	o := t.endpoint(resource.Resource{ID: e.step.ID, State: *e.step.After}, &f)
+	adopted := e.step.Action == plan.Adopt && o.Owner == resource.OwnerOther && o.Adoptable
+	if adopted {
+		o.Owner = resource.OwnerNobody
+	}
 	if err := refusal(o, &f); err != nil {
 		return false, e.unknown(err)
 	}
 	policies, trait := e.due(o, &f, want)
+	policies = policies || adopted
 	if e.lost != nil && (policies || trait) {
 		return false, e.lost
 	}
@@ -150,7 +155,7 @@ func refusal(o resource.Observed, f *facts) error {
 		return waiting(o.Rollout.Reason, o.Rollout.Hint, "%s", o.Rollout.Message)
 	case o.Owner == resource.OwnerOther:
 		e := fault.New(fault.Conflict, "ForeignManager", "its policies belong to %s", o.OwnerName)
-		e.Hint = "remove them there, or allow gatewright to adopt the endpoint"
+		e.Hint = "remove them there, or let the spec adopt the endpoint"
 		return e
 	case f.attaching != nil:
 		return f.attaching
@@ -169,9 +174,8 @@ func refusal(o resource.Observed, f *facts) error {
 func (e *effect) due(o resource.Observed, f *facts, want *resource.Endpoint) (policies, trait bool) {
 	got := *o.State.Endpoint
 	trait = wantsAttached(want) && !got.Attached
-	got.Attached = want.Attached
 	_, own := f.environmentList(e.t.cfg.instance(e.step.ID.Binding))
-	policies = !same(got, *want) || (trait && (!own || o.Owner != resource.OwnerUs))
+	policies = !sameButAttached(got, *want) || (trait && (!own || o.Owner != resource.OwnerUs))
 	return policies, trait
 }
 

@@ -37,18 +37,26 @@ func (t *Target) endpoint(r resource.Resource, f *facts) resource.Observed {
 	e = like(e, r.State.Endpoint)
 	owner, others := t.ownership(f.binding, instance)
 	differs := r.State.Endpoint != nil && !same(e, *r.State.Endpoint)
-	if differs && owner == resource.OwnerUs && len(others) > 0 {
+	if differs && owner == resource.OwnerUs && len(others) > 0 && !sameButAttached(e, *r.State.Endpoint) {
 		// A written-over policy says who wrote it, so that people know where
-		// to make it stop.
+		// to make it stop. A trait that is not attached yet is nobody's doing.
 		e.Altered = join(e.Altered, "overwritten by "+names(others))
 	}
 	o.Found, o.Owner, o.Version, o.URL = true, owner, f.version(), t.url(b, f.binding)
 	if owner == resource.OwnerOther {
 		o.OwnerName = names(others)
+		_, marked := f.binding.Metadata.Annotations[markAnnotation]
+		o.Adoptable = !marked
 	}
 	o.State = resource.State{Endpoint: &e}
 	o.Rollout = t.rollout(r, f, differs)
 	return o
+}
+
+// sameButAttached reports that nothing differs but whether the trait is attached.
+func sameButAttached(e, want resource.Endpoint) bool {
+	e.Attached = want.Attached
+	return same(e, want)
 }
 
 // absent says what is missing of an agent that is not deployed.

@@ -64,6 +64,8 @@ func (t *Target) apply(ctx context.Context, step plan.Step, input target.Input) 
 		return change.create(ctx)
 	case step.Action == plan.Update || step.Action == plan.Replace:
 		return change.update(ctx)
+	case step.Action == plan.Adopt:
+		return change.adopt(ctx)
 	default:
 		return target.Outcome{}, t.explain(p, fault.New(fault.Stalled, "BadStep", "the action %q has no effect", step.Action))
 	}

@@ -97,6 +97,7 @@ func (p *pass) one(ctx context.Context, r resource.Resource) resource.Observed {
 	c := rec.credential(e)
 	o.Found, o.State.Credential, o.Version = true, &c, rec.guard()
 	o.Owner, o.OwnerName = t.owner(r.ID, rec.custom)
+	o.Adoptable = rec.custom[markManager] != manager
 	return o
 }
 

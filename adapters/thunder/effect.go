@@ -38,7 +38,7 @@ func (e *effect) run(ctx context.Context) (target.Outcome, error) {
 	switch e.step.Action {
 	case plan.Create:
 		o, err = e.create(ctx)
-	case plan.Update, plan.Replace:
+	case plan.Update, plan.Replace, plan.Adopt:
 		o, err = e.update(ctx)
 	case plan.Delete:
 		err = e.delete(ctx)

@@ -49,6 +49,7 @@ func (a application) oauth() (oauthConfig, bool) {
 func (t *Target) observed(a application, id resource.ID) resource.Observed {
 	o := resource.Observed{ID: id, Found: true, State: resource.State{Client: a.state()}}
 	o.Owner, o.OwnerName = t.owner(a, id)
+	o.Adoptable = a.Metadata.ManagedBy != managedBy
 	o.Version = version(o)
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -17,7 +18,8 @@ import (
 //	GET under our id                     | then
 //	-------------------------------------+----------------------------------------
 //	nothing there                        | the step was planned from another state
-//	not ours                             | conflict
+//	not ours                             | conflict, unless no gatewright has
+//	                                     | marked it and the step adopts it
 //	as asked, and not as it was observed | done: an earlier try of this step
 //	not as it was observed               | the step was planned from another state
 //	else                                 | PUT
@@ -35,7 +37,7 @@ func (e *effect) update(ctx context.Context) (resource.Observed, error) {
 		return o, err
 	case !o.Found:
 		return o, moved()
-	case o.Owner != resource.OwnerUs:
+	case o.Owner != resource.OwnerUs && !(e.step.Action == plan.Adopt && o.Adoptable):
 		return o, conflict(o.OwnerName)
 	case e.done(o, want) && o.Version != e.step.Version:
 		return o, nil

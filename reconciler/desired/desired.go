@@ -138,6 +138,9 @@ func (d *deriver) binding(a schema.Agent, e schema.Environment) {
 		d.trust(e.Authentication.Issuers, env, a.At(path+".endpointAuthentication.issuers"))
 	}
 	out.Resources = append(out.Resources, endpoint(a, e, b))
+	for i, r := range out.Resources {
+		out.Resources[i].Adopt = slices.Contains(e.Adopt, schema.Adoptable(r.ID.Kind))
+	}
 	d.add(out)
 }
 
@@ -243,6 +246,11 @@ func hash(b Binding) string {
 	_ = enc.Encode([]any{b.Scheme, b.Deletion, b.Suspend}) //nolint:errchkjson // as above
 	if len(b.Rotations) > 0 {
 		_ = enc.Encode(b.Rotations) //nolint:errchkjson // as above
+	}
+	for _, r := range b.Resources {
+		if r.Adopt {
+			_ = enc.Encode([]any{"adopt", r.ID}) //nolint:errchkjson // as above
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -102,7 +102,7 @@ func (d *drafter) endpoint(id resource.ID, o resource.Observed) error {
 	case !o.Found:
 		return because(o.Rollout.Hint, "it is not deployed: %s", o.Rollout.Message)
 	case o.Owner == resource.OwnerOther:
-		return because("let that one give it up, and import again", "it is applied by %s", cmp.Or(o.OwnerName, "someone else"))
+		return because(`let that one give it up and import again, or write the spec by hand with adopt: ["endpoint"]`, "it is applied by %s", cmp.Or(o.OwnerName, "someone else"))
 	}
 	e := o.State.Endpoint
 	if e.Altered != "" {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -14,7 +16,10 @@ import (
 //	---------------------------------+------------------------------------------
 //	cannot be read                   | skip
 //	nothing there                    | create with a fresh secret
-//	not marked ours                  | skip, conflict
+//	marked by another gatewright     | skip, conflict
+//	not marked by any                | skip, conflict; adopt where the spec asks,
+//	                                 | and keep the secret if it is of the kind
+//	                                 | that is wanted
 //	marked, but holds no secret      | update with a fresh secret
 //	D = T                            | keep the secret: both sides agree
 //	D != T, D = M                    | keep the secret: we wrote it, and the
@@ -35,6 +40,8 @@ func credentialStep(r resource.Resource, o, client resource.Observed) Step {
 	}
 	c := o.State.Credential
 	switch {
+	case s.Action == Adopt:
+		s.NewSecret = c.SecretDigest == "" || c.AuthMethod != r.State.Credential.AuthMethod
 	case c.SecretDigest == "":
 		s.NewSecret = true
 		s.Reason = "the credential holds no secret"
@@ -43,7 +50,9 @@ func credentialStep(r resource.Resource, o, client resource.Observed) Step {
 		s.Reason = "the secret was changed by someone else"
 	}
 	if s.NewSecret {
-		s.Action = Update
+		if s.Action == Keep {
+			s.Action = Update
+		}
 		s.Changes = append(s.Changes, Change{Field: "client_secret", Before: resource.Redacted, After: resource.Redacted})
 	}
 	return s
@@ -76,7 +85,9 @@ func clientStep(r resource.Resource, o, credential resource.Observed, stored Ste
 		secret := stored.NewSecret || credential.State.Credential == nil ||
 			credential.State.Credential.SecretDigest != o.State.Client.SecretDigest
 		if secret {
-			s.Action = Update
+			if s.Action == Keep {
+				s.Action = Update
+			}
 			s.Changes = append(s.Changes, Change{Field: "client_secret", Before: resource.Redacted, After: resource.Redacted})
 			if s.Reason == "" {
 				s.Reason = "it holds another secret than its credential"
@@ -106,10 +117,17 @@ func begin(r resource.Resource, o resource.Observed) (s Step, settled bool) {
 	before := o.State
 	s.Before = &before
 	s.Changes = differences(before, after)
+	if o.Owner == resource.OwnerOther && o.Adoptable && r.Adopt {
+		s.Action, s.Reason = Adopt, "it belongs to "+ownerName(o)+", and the spec asks to adopt it"
+		return s, false
+	}
 	if o.Owner == resource.OwnerOther {
 		s.Action, s.Class = Skip, fault.Conflict
 		s.Reason = "it belongs to " + ownerName(o)
 		s.Hint = "remove it there, or rename the agent or the client"
+		if o.Adoptable {
+			s.Hint += fmt.Sprintf("; if it is to be managed from now on, write adopt: [%q] in the spec of the environment", r.ID.Kind)
+		}
 		return s, true
 	}
 	s.Action = Keep

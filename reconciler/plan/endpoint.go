@@ -13,7 +13,8 @@ import (
 //	observation                          | step
 //	-------------------------------------+---------------------------------------
 //	cannot be read, or no such agent     | skip
-//	owned by another manager             | skip, conflict
+//	owned by another manager             | skip, conflict; adopt where the spec asks
+//	                                     | and the rest of the table allows it
 //	rollout stalled (wrong trait, ...)   | skip, stalled
 //	as desired                           | keep; with the rollout's class if it
 //	                                     | has not reached the gateway

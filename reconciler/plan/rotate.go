@@ -162,6 +162,7 @@ func (p *planner) due(b desired.Binding, credential resource.Resource, c *resour
 func (p *planner) rotate(credential, client resource.Resource, two pair, t turn, serving Step) []Step {
 	method := credential.State.Credential.AuthMethod
 	next := as(client, two.spare, method)
+	next.Adopt = false // what stands there was never a client of ours
 	made, settled := begin(next, p.in.Observed[two.spare])
 	made.Rotates = true
 	stored, _ := begin(naming(credential, two.spare, method), p.in.Observed[credential.ID])

@@ -15,6 +15,9 @@ const (
 	Update  Action = "update"
 	Replace Action = "replace"
 	Delete  Action = "delete"
+	// Adopt: mark as ours what stands under a name that we derive and that no
+	// gatewright has marked, since the spec asks for it, and bring it to the desired state.
+	Adopt Action = "adopt"
 	// Keep: nothing to do.
 	Keep Action = "keep"
 	// Skip: there is something to do and it will not be done; Class and Reason
@@ -23,7 +26,9 @@ const (
 )
 
 // Effectful reports whether the action changes a target.
-func (a Action) Effectful() bool { return a == Create || a == Update || a == Replace || a == Delete }
+func (a Action) Effectful() bool {
+	return a == Create || a == Update || a == Replace || a == Delete || a == Adopt
+}
 
 // Change is one field that differs.
 type Change struct {

@@ -13,6 +13,7 @@ type Counts struct {
 	Update  int `json:"update"`
 	Replace int `json:"replace"`
 	Delete  int `json:"delete"`
+	Adopt   int `json:"adopt,omitempty"`
 	Keep    int `json:"keep"`
 	Skip    int `json:"skip"`
 }
@@ -30,6 +31,8 @@ func (p Plan) Counts() Counts {
 			c.Replace++
 		case Delete:
 			c.Delete++
+		case Adopt:
+			c.Adopt++
 		case Keep:
 			c.Keep++
 		case Skip:
@@ -40,7 +43,7 @@ func (p Plan) Counts() Counts {
 }
 
 // Effects is the number of steps that would change a target.
-func (c Counts) Effects() int { return c.Create + c.Update + c.Replace + c.Delete }
+func (c Counts) Effects() int { return c.Create + c.Update + c.Replace + c.Delete + c.Adopt }
 
 // String prints the last line of a plan.
 func (c Counts) String() string {
@@ -49,6 +52,9 @@ func (c Counts) String() string {
 		parts = append(parts, fmt.Sprintf("%d to replace", c.Replace))
 	}
 	parts = append(parts, fmt.Sprintf("%d to delete", c.Delete))
+	if c.Adopt > 0 {
+		parts = append(parts, fmt.Sprintf("%d to adopt", c.Adopt))
+	}
 	if c.Skip > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", c.Skip))
 	}

@@ -150,6 +150,8 @@ func boolean(b bool) string {
 type Resource struct {
 	ID    ID    `json:"id"`
 	State State `json:"state"`
+	// Adopt lets it be taken over where it stands and no gatewright has marked it.
+	Adopt bool `json:"adopt,omitempty"`
 	// Position is where the spec asks for it.
 	Position schema.Position `json:"position"`
 }
@@ -175,6 +177,9 @@ type Observed struct {
 	Owner Owner `json:"owner,omitempty"`
 	// OwnerName says who owns it where that is not us, as the target knows it.
 	OwnerName string `json:"ownerName,omitempty"`
+	// Adoptable reports that what belongs to others bears no mark of gatewright's:
+	// it may be taken over where a spec asks for that.
+	Adoptable bool `json:"adoptable,omitempty"`
 	// Version guards the next effect: a KV version, a resourceVersion. Its
 	// form is the adapter's.
 	Version string `json:"version,omitempty"`

@@ -34,7 +34,8 @@ type Applier interface {
 	// it changes nothing if the resource moved since it was observed. It is
 	// idempotent: a step that has taken effect already, in whole or in part,
 	// is completed and reported as done. It never changes what is not marked
-	// ours, whatever the step says, unless the observation called it nobody's.
+	// ours, whatever the step says, unless the observation called it nobody's, or
+	// called it adoptable and the step adopts it.
 	//
 	// A lost answer to an effect is observed by Apply where it can be; where
 	// not, the error's class is fault.Unknown. Errors are *fault.Error.

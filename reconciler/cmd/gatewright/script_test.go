@@ -38,6 +38,7 @@ import (
 //	thunder|bao|cluster mend       work again
 //	thunder role off               the administrator's client loses its role
 //	bao seal|unseal                seal the server
+//	bao put PATH JSON              store an entry that bears no mark
 //	bao policy                     replace the token by one that may do nothing
 //	cluster user NAME              be that user of the cluster: admin or nobody
 //	gateway CODE AGENT@ENV [FILE]  call the agent's API, with the token in FILE

@@ -116,6 +116,9 @@ func misbehave(target string) func(*testscript.TestScript, *world, []string) {
 		case "role":
 			ts.Check(w.dismiss())
 			return
+		case "put":
+			ts.Check(w.put(rest[0], rest[1]))
+			return
 		case "policy":
 			token, err := w.powerless()
 			ts.Check(err)
@@ -171,6 +174,13 @@ func (w *world) powerless() (string, error) {
 	defer w.mu.Unlock()
 	w.secrets[made.Auth.Token] = true
 	return made.Auth.Token, err
+}
+
+// put stores an entry in OpenBAO as somebody else would, without a mark.
+func (w *world) put(path, data string) error {
+	req := httptest.NewRequest(http.MethodPut, "/v1/secret/data/"+path, strings.NewReader(`{"data": `+data+`}`))
+	req.Header.Set("X-Vault-Token", rootToken)
+	return answer(w.sniff(w.bao), req, nil)
 }
 
 // answer asks a simulator directly.

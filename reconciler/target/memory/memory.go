@@ -39,9 +39,11 @@ type World struct {
 
 // Thing is one resource that stands.
 type Thing struct {
-	State   resource.State
-	Owner   resource.Owner
-	Version int
+	State resource.State
+	Owner resource.Owner
+	// Adoptable reports that no gatewright has marked what belongs to others.
+	Adoptable bool
+	Version   int
 	// Former has the secrets that a credential held before.
 	Former []resource.Secret
 }
@@ -113,6 +115,7 @@ func (k *keeper) Observe(_ context.Context, resources []resource.Resource) ([]re
 			continue
 		}
 		out[i].Found, out[i].Owner, out[i].Version = true, t.Owner, strconv.Itoa(t.Version)
+		out[i].Adoptable = t.Adoptable
 		out[i].State = clone(t.State)
 	}
 	return out, nil
@@ -170,7 +173,7 @@ func (k *keeper) failing(s plan.Step, after bool) error {
 // effect changes what stands.
 func (k *keeper) effect(s plan.Step, in target.Input) (target.Outcome, error) {
 	t := k.Things[s.ID]
-	if t != nil && t.Owner == resource.OwnerOther {
+	if t != nil && t.Owner == resource.OwnerOther && (s.Action != plan.Adopt || !t.Adoptable) {
 		return target.Outcome{}, fault.New(fault.Conflict, "NotOurs", "%s belongs to someone else", s.ID)
 	}
 	if s.Action == plan.Delete {
@@ -182,7 +185,7 @@ func (k *keeper) effect(s plan.Step, in target.Input) (target.Outcome, error) {
 		k.Things[s.ID] = t
 	}
 	was := t.State
-	t.State, t.Owner, t.Version = clone(*s.After), resource.OwnerUs, t.Version+1
+	t.State, t.Owner, t.Adoptable, t.Version = clone(*s.After), resource.OwnerUs, false, t.Version+1
 	out := target.Outcome{Version: strconv.Itoa(t.Version), Writes: 1}
 	switch s.ID.Kind {
 	case resource.KindClient:

@@ -45,6 +45,36 @@ func foreign(w *world) {
 	w.notDiscovered(0)
 }
 
+// adopted: what belongs to others and may be adopted is taken over by a step that
+// says so, if it stands as it was observed; then it is ours like any other.
+func adopted(w *world) {
+	if w.Foreign == nil {
+		w.Skip("the harness has no foreign resources")
+	}
+	w.Foreign(w.T, 0)
+	got := w.observe(0, w.A(0))
+	if !got.Adoptable {
+		w.Skip("the foreign resource of the harness bears a mark of gatewright's")
+	}
+	after := w.A(0)
+	s := plan.Step{
+		ID: w.ID(0), Action: plan.Adopt, Before: &got.State, After: &after, Version: got.Version, Changes: w.Diff(after, got, w.Input(0)),
+	}
+	for _, try := range []string{"first", "second"} { // as after a crash
+		if _, err := w.apply(w.Context(), 0, s); err != nil {
+			w.Fatalf("adopt, the %s time: %v", try, err)
+		}
+	}
+	if got := w.observe(0, w.A(0)); got.Owner != resource.OwnerUs {
+		w.Errorf("owner %q after it was adopted", got.Owner)
+	}
+	if s := w.step(0, &after); s != nil {
+		w.Errorf("still to do after it was adopted: %s %v", s.Action, s.Changes)
+	}
+	w.converge(0, state(w.B, 0), 2)
+	w.converge(0, nil, 1)
+}
+
 // discovery finds what is ours, and only that.
 func discovery(w *world) {
 	for n := range 3 {

@@ -132,6 +132,7 @@ func Run(t *testing.T, h Harness) {
 		{"prune by identity alone", pruneByIdentity},
 		{"many keep their order", manyInOrder},
 		{"foreign resources", foreign},
+		{"adopted resource", adopted},
 		{"meddled resource", meddled},
 		{"cancelled context", cancelled},
 		{"discovery", discovery},

@@ -127,11 +127,12 @@ func (a *App) history() *cobra.Command {
 			}
 			defer store.Close()
 			var out view.History
-			if events {
+			switch {
+			case events:
 				out.Events, err = store.Events(cmd.Context(), inventory.EventFilter{Binding: steps.Binding, Limit: limit})
-			} else if run != 0 || len(args) == 1 {
+			case run != 0 || len(args) == 1:
 				out.Steps, err = store.Steps(cmd.Context(), steps)
-			} else {
+			default:
 				out.Runs, err = store.Runs(cmd.Context(), inventory.RunFilter{Limit: limit})
 			}
 			if err != nil {

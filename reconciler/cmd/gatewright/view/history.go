@@ -59,6 +59,9 @@ func subject(e inventory.Event) string {
 func result(r inventory.Run) string {
 	c := r.Result.Counts
 	s := fmt.Sprintf("%d created, %d updated, %d deleted", c.Create, c.Update+c.Replace, c.Delete)
+	if c.Adopt > 0 {
+		s += fmt.Sprintf(", %d adopted", c.Adopt)
+	}
 	if r.Result.Failed > 0 {
 		s += fmt.Sprintf(", %d failed", r.Result.Failed)
 	}

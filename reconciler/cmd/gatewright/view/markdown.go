@@ -72,7 +72,7 @@ func (p Plan) table(b *strings.Builder) {
 // cell says what a step changes, in one table cell.
 func cell(s plan.Step) string {
 	var parts []string
-	if s.Action == plan.Update {
+	if s.Action == plan.Update || s.Action == plan.Adopt {
 		for _, c := range s.Changes {
 			parts = append(parts, fmt.Sprintf("%s: `%s` → `%s`", c.Field, value(c.Before), value(c.After)))
 		}

@@ -10,10 +10,10 @@ import (
 
 // Scope names what a selector selects.
 func Scope(s resource.Selector) string {
-	switch {
-	case s == resource.Selector{}:
+	switch s {
+	case resource.Selector{}:
 		return "everything"
-	case s == resource.Selector{Environment: s.Environment}:
+	case resource.Selector{Environment: s.Environment}:
 		return "environment " + s.Environment
 	default:
 		return s.String()
