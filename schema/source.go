@@ -142,11 +142,12 @@ func (w *writer) authentication(a Authentication) {
 	}
 	w.open("clients")
 	for _, c := range a.Clients {
-		if c.Rotation == nil {
+		if c.Rotation == nil && c.AuthMethod == AuthSecretBasic {
 			w.line("%s: {}", label(c.Name))
 			continue
 		}
 		w.open("%s", label(c.Name))
+		w.text("authMethod", string(c.AuthMethod))
 		w.rotation(c.Rotation)
 		w.close()
 	}

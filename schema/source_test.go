@@ -17,7 +17,7 @@ func TestSourceIsLoadedAgain(t *testing.T) {
 	odd.Header, odd.Prefix, odd.ForwardToken, odd.Validity, odd.Test = "X-Token", "", false, 5400, No
 	odd.Issuers = []string{"ThunderKeyManager", "Other"}
 	odd.Rotation = &Rotation{Every: 86400, Overlap: 90}
-	odd.Clients = []Client{{Name: "for"}, {Name: "partner-x", Rotation: &Rotation{Every: 720 * 3600, Overlap: 3600}}}
+	odd.Clients = []Client{{Name: "for"}, {Name: "keyed", AuthMethod: AuthPrivateKey}, {Name: "partner-x", AuthMethod: AuthPrivateKey, Rotation: &Rotation{Every: 720 * 3600, Overlap: 3600}}}
 	for name, a := range map[string]Agent{
 		"small": {
 			Name: "booking", Organization: "acme", Project: "travel", Kind: "custom-api",

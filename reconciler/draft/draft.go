@@ -39,7 +39,10 @@ type Left struct {
 // From drafts a spec of each agent that has an endpoint. Both results are
 // sorted.
 func From(w World) ([]schema.Agent, []Left) {
-	d := drafter{World: w, environments: map[string]desired.Environment{}, agents: map[string]*schema.Agent{}, clients: map[resource.Binding]map[string]resource.Observed{}}
+	d := drafter{
+		World: w, environments: map[string]desired.Environment{}, agents: map[string]*schema.Agent{},
+		clients: map[resource.Binding]map[string]resource.Observed{}, methods: map[resource.ID]schema.AuthMethod{},
+	}
 	for _, e := range w.Environments {
 		d.environments[e.Name] = e
 	}
@@ -48,8 +51,10 @@ func From(w World) ([]schema.Agent, []Left) {
 		switch {
 		case id.Kind == resource.KindEndpoint:
 			endpoints = append(endpoints, id)
-		case id.Kind == resource.KindClient && o.Err == nil && o.Found && o.Owner == resource.OwnerUs && o.State.Client != nil:
+		case o.Err == nil && o.Found && o.Owner == resource.OwnerUs && o.State.Client != nil:
 			d.client(id, o)
+		case o.Err == nil && o.Found && o.Owner == resource.OwnerUs && o.State.Credential != nil:
+			d.methods[id] = o.State.Credential.AuthMethod
 		}
 	}
 	slices.SortFunc(endpoints, resource.ID.Compare)
@@ -72,16 +77,21 @@ type drafter struct {
 	agents       map[string]*schema.Agent
 	// clients are those that stand, by what their credential is named by.
 	clients map[resource.Binding]map[string]resource.Observed
+	// methods are how clients authenticate, by their credentials.
+	methods map[resource.ID]schema.AuthMethod
 	left    []Left
 }
 
-// client notes a client. Of the two applications of one that was rotated either
-// will do: they ask for the same.
+// client notes a client, by the first of its two applications if both stand:
+// they are asked for alike.
 func (d *drafter) client(id resource.ID, o resource.Observed) {
 	if d.clients[id.Binding] == nil {
 		d.clients[id.Binding] = map[string]resource.Observed{}
 	}
-	d.clients[id.Binding][resource.Consumer(id.Name)] = o
+	name := resource.Consumer(id.Name)
+	if _, known := d.clients[id.Binding][name]; !known || id.Name == name {
+		d.clients[id.Binding][name] = o
+	}
 }
 
 // endpoint drafts what a spec says of one environment.
@@ -156,7 +166,8 @@ func (d *drafter) oauth2(auth *schema.Authentication, b resource.Binding, e *res
 	}
 	for _, name := range slices.Sorted(maps.Keys(clients)) {
 		if name != resource.ClientOwn && name != resource.ClientTest {
-			auth.Clients = append(auth.Clients, schema.Client{Name: name})
+			credential := resource.ID{Kind: resource.KindCredential, Binding: b, Name: name}
+			auth.Clients = append(auth.Clients, schema.Client{Name: name, AuthMethod: d.methods[credential]})
 		}
 	}
 	return nil

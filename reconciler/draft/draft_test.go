@@ -80,6 +80,9 @@ func anEnvironment(rt *rapid.T, name string) schema.Environment {
 	clients := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"mobile", "partner-x", "web"}), rapid.ID).Draw(rt, "clients")
 	slices.Sort(clients)
 	e := oauth2(name, clients...)
+	for i := range e.Authentication.Clients {
+		e.Authentication.Clients[i].AuthMethod = rapid.SampledFrom([]schema.AuthMethod{schema.AuthSecretBasic, schema.AuthPrivateKey}).Draw(rt, "method")
+	}
 	e.Authentication.Header = rapid.SampledFrom([]string{"Authorization", "X-Token"}).Draw(rt, "header")
 	e.Authentication.ForwardToken = rapid.Bool().Draw(rt, "forward")
 	e.Authentication.Validity = rapid.SampledFrom([]schema.Seconds{0, 300}).Draw(rt, "validity")

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +45,8 @@ const (
 // is in the report.
 func (e *Engine) Converge(ctx context.Context, p *Planned, trigger string, progress func(Progress)) (*Report, error) {
 	report := newReport(p)
-	approved := takes(p.Plan)
+	approved, reviewed := takes(p.Plan), p.Reviewed
+	planned := effects(p.Plan)
 	for try := 1; ; try++ {
 		r, jobs, err := e.begin(ctx, p, trigger, report)
 		if err != nil || len(jobs) == 0 {
@@ -63,6 +65,9 @@ func (e *Engine) Converge(ctx context.Context, p *Planned, trigger string, progr
 			return report, err
 		}
 		p.Plan = approve(approved, p.Plan)
+		if reviewed {
+			p.Plan, p.Reviewed = only(planned, p.Plan), true
+		}
 		report.again(again, p.Plan)
 	}
 }
@@ -139,6 +144,30 @@ func approve(approved map[resource.ID]bool, p plan.Plan) plan.Plan {
 	for _, s := range p.Steps {
 		if s.Takes() && !approved[s.ID] {
 			return p.Hold(fault.New(fault.Unsafe, "NotApproved", "the plan that was approved did not take it away"))
+		}
+	}
+	return p
+}
+
+// effects lists the resources that p changes.
+func effects(p plan.Plan) map[resource.ID]bool {
+	out := map[resource.ID]bool{}
+	for _, s := range p.Steps {
+		if s.Action.Effectful() {
+			out[s.ID] = true
+		}
+	}
+	return out
+}
+
+// only keeps out of p what changes another resource than those of a plan that
+// somebody has reviewed: the world may have moved since that was begun.
+func only(reviewed map[resource.ID]bool, p plan.Plan) plan.Plan {
+	p.Steps = slices.Clone(p.Steps)
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action.Effectful() && !reviewed[s.ID] {
+			s.Action, s.Class, s.DependsOn = plan.Skip, fault.Unsafe, nil
+			s.Reason, s.Hint = "the plan that was reviewed does not change it", "make a new plan and review it"
 		}
 	}
 	return p

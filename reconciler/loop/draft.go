@@ -89,6 +89,7 @@ func (e *Engine) standing(ctx context.Context) (w draft.World, stray []resource.
 	for _, b := range slices.SortedFunc(maps.Keys(names), resource.Binding.Compare) {
 		ask = append(ask, resource.Resource{ID: resource.ID{Kind: resource.KindEndpoint, Binding: b}})
 		for _, name := range slices.Sorted(maps.Keys(names[b])) {
+			ask = append(ask, resource.Resource{ID: resource.ID{Kind: resource.KindCredential, Binding: b, Name: name}})
 			for _, application := range []string{name, resource.Spare(name)} {
 				ask = append(ask, resource.Resource{ID: resource.ID{Kind: resource.KindClient, Binding: b, Name: application}})
 			}
@@ -96,7 +97,7 @@ func (e *Engine) standing(ctx context.Context) (w draft.World, stray []resource.
 	}
 	w.Observed = e.observe(ctx, ask, nil)
 	for _, r := range ask {
-		if err := w.Observed[r.ID].Err; err != nil && r.ID.Kind == resource.KindClient {
+		if err := w.Observed[r.ID].Err; err != nil && r.ID.Kind != resource.KindEndpoint {
 			return w, nil, err // the draft would lack it, and a plan take it away
 		}
 	}

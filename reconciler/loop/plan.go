@@ -48,6 +48,9 @@ type Planned struct {
 	Discovered bool
 	// undiscovered are the environments whose marks could not all be read.
 	undiscovered map[string]bool
+	// Reviewed asks that nothing be changed but what the plan says, though
+	// something of it has to be planned and tried again.
+	Reviewed bool
 	// suspended is what must not be changed, bindings whose spec is gone and
 	// environments included.
 	suspended map[resource.Binding]suspension

@@ -81,6 +81,7 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		if err := moved(file, was.Difference(plan.NewFile(w.cfg.Installation, p.State.Revision.Dirty, p.Plan))); err != nil {
 			return err
 		}
+		p.Reviewed = true
 	}
 	if err := otherThanConfirmed(w, p); err != nil {
 		return err
