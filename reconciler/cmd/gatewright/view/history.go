@@ -36,7 +36,7 @@ func (h History) Text(w io.Writer, _ Style) error {
 		fmt.Fprintln(tw, "RUN\tSTARTED\tTOOK\tSTEP\tSTATE\t")
 	}
 	for _, s := range h.Steps {
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s %s\t%s\t%s\n", s.Run, stamp(s.Started), took(s.Started, s.Ended), s.Action, s.ID, s.State, s.Message)
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s %s\t%s\t%s\n", s.Run, stamp(s.Started), took(s.Started, s.Ended), s.Action, s.ID, s.State, why(s))
 	}
 	if len(h.Events) > 0 {
 		fmt.Fprintln(tw, "AT\tACTOR\tACTION\tSCOPE\t")
@@ -45,6 +45,14 @@ func (h History) Text(w io.Writer, _ Style) error {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", stamp(e.At), e.Actor, e.Action, subject(e), e.Message)
 	}
 	return tw.Flush()
+}
+
+// why is what went wrong with a step, or why it was done.
+func why(s inventory.StepRecord) string {
+	if s.Message != "" {
+		return s.Message
+	}
+	return s.Reason
 }
 
 // subject says what an event is about.
