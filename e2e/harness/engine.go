@@ -12,6 +12,8 @@ import (
 
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+
+	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
 // The labels of everything that a run starts.
@@ -46,6 +48,7 @@ func connect(ctx context.Context) (*engine, error) {
 	if _, err := c.Ping(ctx, client.PingOptions{}); err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNoEngine, err)
 	}
+	tclog.SetDefault(quiet{}) // it greets with a page about the engine
 	e := &engine{client: c}
 	// testcontainers reads its settings once: all of this comes before.
 	return e, e.settleReaper(ctx)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/wait"
@@ -23,14 +25,20 @@ func (s *Stack) Postgres(ctx context.Context, database, script string) (string, 
 	if s.postgresErr != nil {
 		return "", s.postgresErr
 	}
-	url := func(host, database string) string {
-		return fmt.Sprintf("postgres://%s:%[1]s@%s:5432/%s?sslmode=disable", postgresUser, host, database)
-	}
 	const here = "127.0.0.1"
-	if err := s.psql(ctx, url(here, postgresUser), fmt.Sprintf("CREATE DATABASE %q;\n", database)); err != nil {
+	if err := s.psql(ctx, postgresURL(here, postgresUser), fmt.Sprintf("CREATE DATABASE %q;\n", database)); err != nil {
 		return "", err
 	}
-	return url("postgres", database), s.psql(ctx, url(here, database), script)
+	return postgresURL("postgres", database), s.psql(ctx, postgresURL(here, database), script)
+}
+
+// postgresURL is a database at a host.
+func postgresURL(host, database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(postgresUser, postgresUser),
+		Host: net.JoinHostPort(host, "5432"), Path: "/" + database, RawQuery: "sslmode=disable",
+	}
+	return u.String()
 }
 
 // startPostgres starts the server, with its data on a disk of its own.

@@ -55,10 +55,14 @@ func try(ctx context.Context, dir, logs string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := converge(ctx, i); err != nil {
+	tried, suspended := specs.bindings(time.Now())
+	for _, b := range suspended {
+		fmt.Printf("left out: %s is suspended\n", b)
+	}
+	if err := converge(ctx, i, tried, len(suspended) == 0); err != nil {
 		return err
 	}
-	return call(ctx, s, specs)
+	return call(ctx, s, tried)
 }
 
 // load reads and checks the specs.
@@ -72,7 +76,9 @@ func load(ctx context.Context, dir string) (schema.Tree, agents, error) {
 	if err := errors.Join(err, loader.Close()); err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprint(os.Stderr, result.Diagnostics)
+	for _, d := range result.Diagnostics.Sorted() {
+		fmt.Fprintln(os.Stderr, d)
+	}
 	if result.Diagnostics.HasErrors() || !result.Whole {
 		return nil, nil, errInvalid
 	}
@@ -130,58 +136,6 @@ func push(ctx context.Context, r harness.Repository, tree schema.Tree) (err erro
 	return nil
 }
 
-// converge lets gatewright apply the specs once, and insists that nothing is
-// left to do.
-func converge(ctx context.Context, i *harness.Installation) error {
-	for _, args := range [][]string{{"apply"}, {"diff"}} {
-		r, err := i.Run(ctx, args...)
-		if err != nil {
-			return err
-		}
-		fmt.Print(r.Stdout)
-		if r.Code != 0 {
-			return fmt.Errorf("gatewright %s: exit code %d\n%s", args[0], r.Code, r.Stderr)
-		}
-	}
-	return nil
-}
-
-// call calls every protected API.
-func call(ctx context.Context, s *harness.Stack, specs agents) error {
-	by, protected := s.Hand(), specs.protected()
-	wrong := 0
-	for n, b := range protected {
-		own, err := by.Token(ctx, harness.Credential(b, resource.ClientOwn))
-		if err != nil {
-			return err
-		}
-		tokens := map[string]string{"without a token": "", "with its own token": own}
-		if len(protected) > 1 {
-			other, err := by.Token(ctx, harness.Credential(protected[(n+1)%len(protected)], resource.ClientOwn))
-			if err != nil {
-				return err
-			}
-			tokens["with another agent's token"] = other
-		}
-		for _, how := range slices.Sorted(maps.Keys(tokens)) {
-			got, err := by.Call(ctx, b.Organization, b.Agent, b.Environment, tokens[how])
-			if err != nil {
-				return err
-			}
-			verdict := "ok   "
-			if (got == 401) == (how == "with its own token") {
-				verdict, wrong = "WRONG", wrong+1
-			}
-			fmt.Printf("%s %s %d %s\n", verdict, b, got, how)
-		}
-	}
-	fmt.Printf("\n%d protected APIs, %d wrong answers\n", len(protected), wrong)
-	if wrong > 0 {
-		return fmt.Errorf("%d answers are wrong", wrong)
-	}
-	return nil
-}
-
 // agents are the specs of a repository.
 type agents []agent
 
@@ -196,17 +150,27 @@ func (a agent) names() []string {
 	return out
 }
 
-// protected lists the bindings that demand a token.
-func (s agents) protected() []resource.Binding {
-	var out []resource.Binding
+// bindings lists what can be tried: every environment of every agent that is
+// not suspended. What is comes apart.
+func (s agents) bindings(now time.Time) (tried, suspended []binding) {
 	for _, a := range s {
 		for _, e := range a.Environments {
-			if e.Authentication.Scheme == schema.SchemeOAuth2 {
-				out = append(out, resource.Binding{Organization: a.Organization, Project: a.Project, Agent: a.Name, Environment: e.Name})
+			b := binding{
+				Binding:        resource.Binding{Organization: a.Organization, Project: a.Project, Agent: a.Name, Environment: e.Name},
+				authentication: e.Authentication,
 			}
+			suspend := e.Suspend
+			if suspend == nil {
+				suspend = a.Suspend
+			}
+			if suspend != nil && now.Before(suspend.Until) {
+				suspended = append(suspended, b)
+				continue
+			}
+			tried = append(tried, b)
 		}
 	}
-	return out
+	return tried, suspended
 }
 
 func (s agents) organizations() []string {
