@@ -1,0 +1,30 @@
+package inventory
+
+import (
+	"strings"
+	"testing"
+)
+
+// FuzzSource: no name of a database, however wrong, shows its password.
+func FuzzSource(f *testing.F) {
+	for _, s := range []string{"sqlite:a.db", "sqlite:///a.db", "sqlite::memory:", "sqlite://host/a", "postgres://u:%s@h/d", "postgres://u:%s@h:x/d?sslmode=y", "mysql://%s", "", "postgres://h/d?password=%s", "postgresql://u:%s"} {
+		f.Add(s)
+	}
+	const password = "planted-Zq7-password"
+	f.Fuzz(func(t *testing.T, dsn string) {
+		dsn = strings.ReplaceAll(dsn, "%s", password)
+		src, err := parseSource(dsn)
+		if err != nil {
+			if strings.Contains(dsn, ":"+password+"@") && strings.Contains(err.Error(), password) {
+				t.Errorf("%q: %v", dsn, err)
+			}
+			return
+		}
+		if strings.HasPrefix(dsn, "postgres") && strings.Contains(src.shown, password) && strings.Contains(dsn, ":"+password+"@") {
+			t.Errorf("%q is shown as %q", dsn, src.shown)
+		}
+		if src.postgres == "" && src.path == "" && !src.memory {
+			t.Errorf("%q names nothing", dsn)
+		}
+	})
+}
