@@ -277,7 +277,7 @@ func call(ts *testscript.TestScript, w *world, args []string) {
 	wait(ts, w, 20*time.Second, func() error {
 		got, err := w.by.Call(w.ctx, b.Organization, b.Agent, b.Environment, token)
 		if err == nil && got != want {
-			err = fmt.Errorf("%s answers %d %s, want %d", b, got, with, want)
+			err = fmt.Errorf("%s answers %d %s, want %d%s", b, got, with, want, audiences(w, b, token))
 		}
 		return err
 	})
