@@ -37,7 +37,7 @@ func (e *effect) update(ctx context.Context) (resource.Observed, error) {
 		return o, err
 	case !o.Found:
 		return o, moved()
-	case o.Owner != resource.OwnerUs && !(e.step.Action == plan.Adopt && o.Adoptable):
+	case o.Owner != resource.OwnerUs && (e.step.Action != plan.Adopt || !o.Adoptable):
 		return o, conflict(o.OwnerName)
 	case e.done(o, want) && o.Version != e.step.Version:
 		return o, nil

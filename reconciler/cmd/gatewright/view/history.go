@@ -57,6 +57,9 @@ func why(s inventory.StepRecord) string {
 
 // subject says what an event is about.
 func subject(e inventory.Event) string {
+	if e.Binding == (resource.Binding{}) && e.Revision != "" {
+		return fmt.Sprintf("revision %.12s", e.Revision)
+	}
 	if e.Subject != "" {
 		return Scope(resource.Selector(e.Binding)) + " " + e.Subject
 	}
