@@ -78,6 +78,7 @@ func transitions() map[string]transition {
 		"prune in an overlap":          {from: rotated, to: specs(), clock: hours(0, 3, 3.5)},
 		"rotate when asked":            {from: specs(spec("booking", oauth2)), to: specs(spec("booking", oauth2)), clock: hours(0, 3.5), ask: rotation(false), kept: own, again: spare},
 		"cut an overlap":               {from: rotated, to: rotated, clock: hours(0, 3, 3.5), ask: rotation(true), again: "client " + booking.String()},
+		"adopt":                        {from: specs(), to: specs(adopting(spec("booking", oauth2))), accident: strangers},
 		"an endpoint that was opened":  {from: specs(spec("booking", oauth2)), to: specs(spec("booking", oauth2)), accident: unlock, kept: own},
 	}
 }
@@ -115,6 +116,25 @@ func headed(a schema.Agent, header string) schema.Agent {
 func kept(a schema.Agent) schema.Agent {
 	a.Deletion = schema.DeletionProtect
 	return a
+}
+
+// adopting is a that takes over what stands under its names.
+func adopting(a schema.Agent) schema.Agent {
+	a.Environments[0].Adopt = []schema.Adoptable{schema.AdoptClient, schema.AdoptCredential, schema.AdoptEndpoint}
+	return a
+}
+
+// strangers puts what belongs to others under the names of booking: a client and
+// its credential that agree, and an endpoint that is closed in another way.
+func strangers(w *memory.World) {
+	secret, id := resource.NewSecret("somebody-else-chose-this"), booking.ClientID(resource.ClientOwn)
+	for at, state := range map[resource.ID]resource.State{
+		idOf(resource.KindClient, resource.ClientOwn):     {Client: &resource.Client{ClientID: id, SecretDigest: secret.Digest(id)}},
+		idOf(resource.KindCredential, resource.ClientOwn): {Credential: &resource.Credential{ClientID: id, ClientSecret: secret, SecretDigest: secret.Digest(id)}},
+		idOf(resource.KindEndpoint, ""):                   {Endpoint: &resource.Endpoint{Scheme: schema.SchemeAPIKey, Attached: true}},
+	} {
+		w.Things[at] = &memory.Thing{State: state, Owner: resource.OwnerOther, Adoptable: true}
+	}
 }
 
 // rotating is a with a secret that is replaced every two hours.
