@@ -122,7 +122,8 @@ func meddle(t *rapid.T, w *memory.World, wanted desired.Set) {
 	for _, b := range wanted.Bindings {
 		for _, r := range b.Resources {
 			if w.Things[r.ID] == nil && rapid.IntRange(0, 9).Draw(t, "theirs") == 0 {
-				w.Things[r.ID] = &memory.Thing{State: theirs(r), Owner: resource.OwnerOther}
+				// No spec here asks to adopt it.
+				w.Things[r.ID] = &memory.Thing{State: theirs(r), Owner: resource.OwnerOther, Adoptable: rapid.Bool().Draw(t, "adoptable")}
 			}
 		}
 	}

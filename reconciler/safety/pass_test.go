@@ -41,6 +41,7 @@ func newPass(w *memory.World, want desired.Set) *pass {
 func (p *pass) observe(ctx context.Context) plan.Input {
 	in := plan.Input{
 		Desired: p.want, Observed: map[resource.ID]resource.Observed{}, Suspended: p.suspended, Proved: p.proved, PruneBlocked: p.blocked,
+		OwnedIn: map[string]int{}, Now: start,
 	}
 	wanted, present := map[resource.ID]bool{}, map[resource.Binding]bool{}
 	for _, b := range p.want.Bindings {
@@ -55,6 +56,7 @@ func (p *pass) observe(ctx context.Context) plan.Input {
 	}
 	for _, id := range p.owned(ctx) {
 		in.Owned++
+		in.OwnedIn[id.Binding.Environment]++
 		if !wanted[id] {
 			in.Gone = append(in.Gone, plan.Gone{ID: id, Deletion: p.deletion[id.Binding], SpecPresent: present[id.Binding]})
 			p.look(ctx, in, resource.Resource{ID: id})

@@ -244,16 +244,22 @@ func TestGuardHolds(t *testing.T) {
 		in := d.observe(context.Background())
 		made := plan.Compute(in)
 		limits := plan.Limits{Percent: rapid.IntRange(1, 60).Draw(rt, "percent"), From: rapid.IntRange(1, 12).Draw(rt, "from")}
-		taken := 0
+		taken, takenIn := 0, map[string]int{}
 		for _, s := range made.Steps {
 			if s.Takes() {
 				taken++
+				takenIn[s.ID.Binding.Environment]++
 			}
 		}
 		err := made.Guard(limits)
 		if err == nil {
 			if in.Owned >= limits.From && taken*100 > limits.Percent*in.Owned {
 				rt.Fatalf("%d of %d are taken away with limits %+v", taken, in.Owned, limits)
+			}
+			for env, n := range takenIn {
+				if owned := in.OwnedIn[env]; owned >= limits.From && n*100 > limits.Percent*owned {
+					rt.Fatalf("%d of %d are taken away from %s with limits %+v", n, owned, env, limits)
+				}
 			}
 			c.add("let through", 1)
 			return
