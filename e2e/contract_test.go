@@ -34,7 +34,7 @@ var contracts = []contract{
 func testContracts(t *testing.T, s *harness.Stack, r *report) {
 	t.Helper()
 	for _, c := range contracts {
-		teller{T: t, report: r}.tell("contract "+c.pkg, func(t *testing.T, why *string) {
+		teller{T: t, report: r}.tell("contract "+c.name(), func(t *testing.T, why *string) {
 			if isReal, err := s.Real(c.peer); c.real && !isReal {
 				*why = fmt.Sprintf("it compares with a real %s", c.peer)
 				t.Skip(*why, err)
@@ -45,6 +45,11 @@ func testContracts(t *testing.T, s *harness.Stack, r *report) {
 			}
 		})
 	}
+}
+
+// name names a suite without slashes, which `go test -run` would take apart.
+func (c contract) name() string {
+	return strings.ReplaceAll(strings.TrimPrefix(c.pkg, "./"), "/", " ")
 }
 
 // contractTime bounds one suite.
