@@ -3,7 +3,9 @@ package loop
 import (
 	"context"
 	"fmt"
+	"maps"
 
+	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -23,6 +25,30 @@ func (e *Engine) Guard(ctx context.Context, p *Planned) error {
 		return nil
 	}
 	return refused
+}
+
+// guard holds back what p takes away if it is too much at once, until somebody
+// confirms this revision.
+func (d *daemon) guard(ctx context.Context, p *Planned) {
+	refused := p.Guard(d.Options.Limits)
+	allowed, err := d.allowed(ctx, &p.State)
+	if err != nil {
+		d.Log.WarnContext(ctx, "it is not known whether the revision was confirmed", "error", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case allowed && d.state.Revision.Hash == p.Revision:
+		d.held = nil
+	case d.held == nil && refused != nil:
+		d.held = refused
+		d.Log.ErrorContext(ctx, "the plan takes too much away and that part of it is held back",
+			"revision", short(p.Revision), "error", refused, "hint", fault.HintOf(refused))
+	}
+	if d.held != nil {
+		p.Plan = p.Hold(d.held)
+	}
+	maps.Copy(d.approved, takes(p.Plan))
 }
 
 // allowed reports that a person lets st take away what a guard would hold

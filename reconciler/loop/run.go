@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -267,30 +266,6 @@ func (d *daemon) newerThan(st *State) Scope {
 		return nil
 	}
 	return difference(st, d.state)
-}
-
-// guard holds back what p takes away if it is too much at once, until somebody
-// confirms this revision.
-func (d *daemon) guard(ctx context.Context, p *Planned) {
-	refused := p.Guard(d.Options.Limits)
-	allowed, err := d.allowed(ctx, &p.State)
-	if err != nil {
-		d.Log.WarnContext(ctx, "it is not known whether the revision was confirmed", "error", err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case allowed && d.state.Revision.Hash == p.Revision:
-		d.held = nil
-	case d.held == nil && refused != nil:
-		d.held = refused
-		d.Log.ErrorContext(ctx, "the plan takes too much away and that part of it is held back",
-			"revision", short(p.Revision), "error", refused, "hint", fault.HintOf(refused))
-	}
-	if d.held != nil {
-		p.Plan = p.Hold(d.held)
-	}
-	maps.Copy(d.approved, takes(p.Plan))
 }
 
 // worker works on queued bindings until the queue is shut down.
