@@ -62,7 +62,7 @@ func (a *App) patiently(ctx context.Context, cfg *config.Config) (*wired, error)
 	for {
 		w, err := a.wire(ctx, cfg, readWrite)
 		if err != nil && ctx.Err() != nil {
-			return nil, nil //nolint:nilnil // as below: what was begun was cut off
+			return nil, nil //nolint:nilnil,nilerr // as below: what was begun was cut off
 		}
 		if err == nil || !fault.IsUnreachable(err) {
 			return w, err
