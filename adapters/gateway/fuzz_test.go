@@ -62,7 +62,7 @@ func FuzzObjects(f *testing.F) {
 		if fields, ok := descend(raw, "f:spec", "f:x"); ok && fields == nil && json.Valid(raw) && !strings.Contains(string(raw), "null") {
 			t.Errorf("%q: fields without an object", raw)
 		}
-		if !utf8.Valid([]byte(oneLine(string(raw)))) && utf8.Valid(raw) {
+		if !utf8.ValidString(oneLine(string(raw))) && utf8.Valid(raw) {
 			t.Errorf("%q is cut in the midst of a character", raw)
 		}
 	})

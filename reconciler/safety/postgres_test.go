@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
@@ -168,7 +169,7 @@ func message(r io.Reader, kind int) ([]byte, error) {
 	if n < 0 || n > 1<<26 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	out := append(head, make([]byte, n)...)
+	out := slices.Concat(head, make([]byte, n))
 	_, err := io.ReadFull(r, out[kind+4:])
 	return out, err
 }

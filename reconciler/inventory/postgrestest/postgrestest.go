@@ -108,7 +108,7 @@ func startPostgres() (string, error) {
 		}
 	}
 	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte("s3cr3t-pw\n"), 0o644); err != nil {
+	if err := os.WriteFile(password, []byte("s3cr3t-pw\n"), 0o644); err != nil { //nolint:gosec // the server reads it as another user
 		return "", err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "gatewright",
@@ -142,7 +142,7 @@ func postgresBin() (string, error) {
 // unprivileged is whom the server runs as, since it refuses root.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no credential is needed
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
@@ -206,7 +206,7 @@ func awaitPostgres(dsn string) error {
 func Stop() {
 	if running.cmd != nil && running.cmd.Process != nil {
 		_ = running.cmd.Process.Signal(syscall.SIGQUIT)
-		<-running.exited
+		<-running.exited //nolint:errcheck // it was told to end
 	}
 	if running.dir != "" {
 		_ = os.RemoveAll(running.dir)

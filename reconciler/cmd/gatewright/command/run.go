@@ -30,6 +30,10 @@ func (a *App) run() *cobra.Command {
 		Short: "Run the daemon: converge on every push and every interval",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// First of all: the first process of a container is told nothing that
+			// it does not ask for.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -37,8 +41,6 @@ func (a *App) run() *cobra.Command {
 			if err := a.daemonLogger(cfg); err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
-			defer stop()
 			w, err := a.patiently(ctx, cfg)
 			if err != nil || w == nil {
 				return err
@@ -126,7 +128,7 @@ func (a *App) awaitLease(ctx context.Context, w *wired) *inventory.Lease {
 				told = held.Holder
 			}
 		default:
-			a.log.Error("the lease could not be asked for", "error", err)
+			a.log.Error("the lease could not be asked for", "error", err, "hint", fault.HintOf(err))
 		}
 		select {
 		case <-time.After(leaseRetry):
