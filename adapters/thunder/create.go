@@ -21,6 +21,8 @@ import (
 //	item failed                 | look under our id: ours is completed (update),
 //	                            | another's is a conflict, nothing is a fault by
 //	                            | the item's code
+//	item failed by SSE-5000, and| clear what a server that died in the midst of
+//	nothing is under our id     | it has left, and try once more
 //	400 IMP-1002, 404           | the server is too old
 //	no answer, half of one, 5xx | look under our id: as asked means done,
 //	                            | elsewise the outcome is unknown
@@ -123,6 +125,9 @@ func (e *effect) occupied(ctx context.Context, item importItem) (resource.Observ
 	case codeNameTaken, codeClientIDTaken:
 		return o, conflict(e.rival(ctx, item.Code))
 	case codeInternal:
+		if !e.cleared && e.clear(ctx) {
+			return e.create(ctx)
+		}
 		f := fault.New(fault.Transient, "ServerError", "ThunderID answered %s (%s) to the import", codeInternal, meanings[codeInternal])
 		f.Hint = "see ThunderID's log; two applications with one name or client id are one cause"
 		return o, f
@@ -136,6 +141,17 @@ func (e *effect) occupied(ctx context.Context, item importItem) (resource.Observ
 		f.Hint = "check the organization unit in the configuration: " + e.c.OrganizationUnit
 	}
 	return o, f
+}
+
+// clear takes away what is left under our id of an application that is not
+// there. ThunderID makes an application in two databases, the entity first, and
+// one that dies in between leaves an entity that no GET shows and that every
+// import under its id runs into. A DELETE removes it, and does nothing where
+// there is nothing. It reports whether ThunderID took it.
+func (e *effect) clear(ctx context.Context) bool {
+	e.cleared = true
+	a, err := e.write(ctx, http.MethodDelete, applicationPath(e.appID), nil)
+	return err == nil && a.status == http.StatusNoContent
 }
 
 // rival names the application that has our name or client id, if the list

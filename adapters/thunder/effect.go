@@ -21,6 +21,8 @@ type effect struct {
 	clientID string
 	appID    string
 	writes   int
+	// cleared reports that what a dead server left was taken away.
+	cleared bool
 }
 
 // run dispatches by what the step asks for, whatever it is called: an
