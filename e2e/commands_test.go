@@ -39,6 +39,8 @@ import (
 //	inventory VERSION [postgres]
 //	                            install gatewright anew, with the inventory that
 //	                            an earlier version of the schema has left
+//	settled                     wait until a diff finds nothing: what the status
+//	                            says may be older than what was changed by hand
 //	converged N [SECONDS]       wait until N bindings are converged and proved
 //	until AGENT TEXT            wait until the status of a binding holds a text
 //	call STATUS AGENT [WITH [CLIENT]]
@@ -64,7 +66,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"daemon": plain(daemon, 1, 1), "replica": plain(replica, 1, 1), "settings": plain(settings, 1, 2), "converged": plain(converged, 1, 2), "until": plain(until, 2, 2),
 		"call": plain(call, 2, 4), "drift": plain(drift, 2, 2), "gone": plain(gone, 1, 2), "there": plain(there, 1, 2),
 		"peer": plain(disturb, 2, 2), "said": plain(said, 1, 1), "inventory": plain(inventory, 1, 2), "targets": plain(targets, 2, 0),
-		"traffic": plain(startTraffic, 3, 4), "answered": plain(answered, 2, 2),
+		"settled": plain(settled, 0, 0), "traffic": plain(startTraffic, 3, 4), "answered": plain(answered, 2, 2),
 	}
 }
 
@@ -222,6 +224,16 @@ func said(ts *testscript.TestScript, w *world, args []string) {
 		text, err := w.install(ts).Daemon.Said(w.ctx)
 		if err == nil && !strings.Contains(text, args[0]) {
 			err = fmt.Errorf("the daemon has not said %q", args[0])
+		}
+		return err
+	})
+}
+
+func settled(ts *testscript.TestScript, w *world, _ []string) {
+	wait(ts, w, limit, func() error {
+		r, err := w.install(ts).Run(w.ctx, "diff")
+		if err == nil && r.Code != 0 {
+			err = fmt.Errorf("gatewright diff: exit code %d, want 0\n%s", r.Code, r.Stdout)
 		}
 		return err
 	})
