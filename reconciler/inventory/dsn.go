@@ -46,6 +46,10 @@ func postgresSource(dsn string) (source, error) {
 		// The parser's error quotes its input.
 		return source{}, badSource("the URL of the PostgreSQL database cannot be read")
 	}
+	if _, rest, _ := strings.Cut(dsn, ":"); !strings.HasPrefix(rest, "//") || strings.Contains(u.EscapedPath(), "@") {
+		// A password that is in the wrong place would be shown as a part of the path.
+		return source{}, badSource("the URL of the PostgreSQL database has no host after postgres://, or an @ in its path")
+	}
 	shown := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
 	if u.User != nil {
 		shown.User = url.User(u.User.Username())

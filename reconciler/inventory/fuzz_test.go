@@ -7,7 +7,7 @@ import (
 
 // FuzzSource: no name of a database, however wrong, shows its password.
 func FuzzSource(f *testing.F) {
-	for _, s := range []string{"sqlite:a.db", "sqlite:///a.db", "sqlite::memory:", "sqlite://host/a", "postgres://u:%s@h/d", "postgres://u:%s@h:x/d?sslmode=y", "mysql://%s", "", "postgres://h/d?password=%s", "postgresql://u:%s"} {
+	for _, s := range []string{"sqlite:a.db", "sqlite:///a.db", "sqlite::memory:", "sqlite://host/a", "postgres://u:%s@h/d", "postgres://u:%s@h:x/d?sslmode=y", "mysql://%s", "", "postgres://h/d?password=%s", "postgresql://u:%s", "postgres:/:%s@0", "postgres:///:%s@0", "postgres:/d?host=/run"} {
 		f.Add(s)
 	}
 	const password = "planted-Zq7-password"
