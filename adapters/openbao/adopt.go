@@ -43,7 +43,7 @@ func (c *change) adopt(ctx context.Context) (target.Outcome, *fault.Error) {
 		return c.complete(ctx, r)
 	}
 	secret := r.secret()
-	mark, digest := c.mark(secret)
+	mark, digest := c.mark(secret, since(r.created))
 	c.writes++
 	if err := t.patchMark(ctx, c.entry, mark); err != nil {
 		f := t.settle(ctx, c.place("metadata", "patch"), err, func(ctx context.Context) (bool, *fault.Error) {

@@ -156,8 +156,9 @@ func (c *change) holds(r record) bool {
 // digest names the secret that stands in an entry.
 func (c *change) digest(r record) string { return r.digest(c.entry.id) }
 
-// mark is the mark of a secret that is about to be written, and its digest.
-func (c *change) mark(secret resource.Secret) (map[string]string, string) {
+// mark is the mark of a secret that is about to be written, and its digest. Since
+// is when the secret came to be.
+func (c *change) mark(secret resource.Secret, since time.Time) (map[string]string, string) {
 	application := c.entry.id.Name
 	if spare := resource.Spare(application); c.step.After.Credential.ClientID == c.entry.id.Binding.ClientID(spare) {
 		application = spare
@@ -167,7 +168,7 @@ func (c *change) mark(secret resource.Secret) (map[string]string, string) {
 	if c.step.Rotates {
 		until = c.input.At.Add(c.step.Overlap.Duration())
 	}
-	return c.target.mark(c.entry.id, digest, application, c.input.At, until), digest
+	return c.target.mark(c.entry.id, digest, application, since, until), digest
 }
 
 // write stores what shall stand after a version and looks again if the answer is lost.

@@ -42,7 +42,7 @@ func (c *change) createNew(ctx context.Context) (target.Outcome, *fault.Error) {
 	if f != nil {
 		return target.Outcome{}, f
 	}
-	mark, digest := c.mark(secret)
+	mark, digest := c.mark(secret, c.input.At)
 	c.writes++
 	if err := t.createMark(ctx, c.entry, mark); err != nil {
 		f := t.settle(ctx, c.place("metadata", "create"), err, func(ctx context.Context) (bool, *fault.Error) {

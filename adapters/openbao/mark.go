@@ -28,8 +28,8 @@ const (
 // marks are all keys of a mark.
 var marks = []string{markManager, markInstallation, markBinding, markClient, markDigest, markApplication, markSince, markUntil}
 
-// mark makes the mark of an entry whose secret, with this digest, is about to be
-// written at a time for an application. If it is the first secret of that
+// mark makes the mark of an entry whose secret, with this digest and of this time,
+// is about to be written for an application. If it is the first secret of that
 // application, until is how long the one before it serves; it is zero elsewise,
 // and what the mark says of that stays.
 func (t *Target) mark(id resource.ID, digest, application string, at, until time.Time) map[string]string {

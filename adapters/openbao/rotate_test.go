@@ -161,3 +161,27 @@ func TestPrivateKey(t *testing.T) {
 		t.Errorf("it is no credential with a secret again: %+v", c)
 	}
 }
+
+// TestAgeOfARestoredSecret: a secret that is brought back does not pass for a
+// young one. A rotation that somebody has asked for meanwhile, since it leaked,
+// would else count as carried out.
+func TestAgeOfARestoredSecret(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	tg := b.target(b.config())
+	at := func(o resource.Observed, peer string) resource.Secret {
+		return b.apply(tg, b.step(o, 0, true), target.Input{At: time.Now(), PeerDigest: peer}).Secret
+	}
+	first := at(b.observe(tg, 0), "")
+	asked := time.Now()
+	at(b.observe(tg, 0), "")
+	if c := b.observe(tg, 0).State.Credential; c.Since.Before(asked) {
+		t.Errorf("a fresh secret is of %v, before %v", c.Since, asked)
+	}
+	if got := at(b.observe(tg, 0), digest(first)); got != first {
+		t.Fatal("the first secret is not restored")
+	}
+	if c := b.observe(tg, 0).State.Credential; !c.Since.Before(asked) || c.SecretDigest != c.MarkDigest {
+		t.Errorf("the restored secret is of %v, want it older than %v", c.Since, asked)
+	}
+}

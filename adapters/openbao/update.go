@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -48,13 +49,15 @@ func (c *change) tookEffect(r record) bool {
 
 // complete gives an entry of ours another secret: that of the application that
 // takes over in a rotation; or the one that the client holds if an earlier
-// version has it, so that consumers go on working; else a fresh one. Where the version that stands has it already, a fresh one was asked for.
+// version has it, so that consumers go on working; else a fresh one. Where the
+// version that stands has it already, a fresh one was asked for.
 func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault.Error) {
 	t := c.target
 	secret, f := c.newSecret()
 	if f != nil {
 		return target.Outcome{}, f
 	}
+	born := c.input.At
 	if c.step.Rotates {
 		if secret = c.input.Secret; secret.IsZero() {
 			return target.Outcome{}, c.fail(fault.New(fault.Stalled, "BadStep", "the step says no secret to rotate to"))
@@ -65,11 +68,13 @@ func (c *change) complete(ctx context.Context, r record) (target.Outcome, *fault
 			return target.Outcome{Writes: c.writes}, f
 		}
 		if ok {
-			secret = found
+			// Nobody knows how old it is. It must not pass for a young one, which
+			// a rotation that was asked for would take for its own.
+			secret, born = found, time.Unix(0, 0)
 		}
 	}
-	mark, digest := c.mark(secret)
-	if r.custom[markDigest] != digest {
+	mark, digest := c.mark(secret, born)
+	if r.custom[markDigest] != digest || r.custom[markSince] == "" && born.Equal(time.Unix(0, 0)) {
 		c.writes++
 		if err := t.patchMark(ctx, c.entry, mark); err != nil {
 			f := t.settle(ctx, c.place("metadata", "patch"), err, func(ctx context.Context) (bool, *fault.Error) {

@@ -150,7 +150,7 @@ func (u *usedTokens) keep(b resource.Binding, t proof.Token) {
 	if old, ok := u.byBinding[b]; ok && old.Expiry.Before(t.Expiry) || t.Access.IsZero() {
 		return
 	}
-	u.byBinding[b] = t
+	u.byBinding[b] = proof.Token{Access: t.Access, Expiry: t.Expiry}
 }
 
 // expired returns the token of an earlier proof if it has expired.

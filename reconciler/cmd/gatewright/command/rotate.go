@@ -14,6 +14,7 @@ import (
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/loop"
+	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/schema"
 )
@@ -182,7 +183,7 @@ func (a *App) carryOutRotation(ctx context.Context, w *wired, o *order) error {
 	if err != nil {
 		return err
 	}
-	p, err := w.engine.Plan(ctx, st, loop.Scope{o.binding: true})
+	p, err := o.plan(ctx, w, st)
 	if err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ func (a *App) carryOutRotation(ctx context.Context, w *wired, o *order) error {
 	}
 	if o.overlap == 0 {
 		// What has leaked is not to work until somebody looks again.
-		if p, err = w.engine.Plan(ctx, st, loop.Scope{o.binding: true}); err != nil {
+		if p, err = o.plan(ctx, w, st); err != nil {
 			return err
 		}
 		if _, err := w.engine.Converge(ctx, p, loop.TriggerApply, nil); err != nil {
@@ -215,6 +216,23 @@ func (a *App) carryOutRotation(ctx context.Context, w *wired, o *order) error {
 		return stillPending(left)
 	}
 	return err
+}
+
+// plan plans the rotation and nothing else: whoever replaces a secret has not
+// asked for what the newest revision changes besides.
+func (o *order) plan(ctx context.Context, w *wired, st loop.State) (*loop.Planned, error) {
+	p, err := w.engine.Plan(ctx, st, loop.Scope{o.binding: true})
+	if err != nil {
+		return nil, err
+	}
+	p.Reviewed = true
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action.Effectful() && !s.Rotates && !s.Retires {
+			s.Action, s.Class, s.DependsOn = plan.Skip, fault.Waiting, nil
+			s.Reason, s.Hint = "it is not a part of the rotation", "carry it out with gatewright apply"
+		}
+	}
+	return p, nil
 }
 
 // awaitPace is how often the inventory is asked whether the daemon has done it.
