@@ -26,15 +26,15 @@ func loaded(files []image.File) ([]image.File, error) {
 		return nil, err
 	}
 	found := map[string]string{} // by path in the image, the file of this machine
-	var todo []string
+	var pending []string
 	for _, f := range files {
 		if f.From != "" {
-			todo = append(todo, f.From)
+			pending = append(pending, f.From)
 		}
 	}
-	for len(todo) > 0 {
-		file := todo[0]
-		todo = todo[1:]
+	for len(pending) > 0 {
+		file := pending[0]
+		pending = pending[1:]
 		needs, err := needed(file)
 		if err != nil {
 			return nil, fmt.Errorf("libraries of %s: %w", file, err)
@@ -48,7 +48,7 @@ func loaded(files []image.File) ([]image.File, error) {
 				if found[path], err = filepath.EvalSymlinks(path); err != nil {
 					return nil, err
 				}
-				todo = append(todo, found[path])
+				pending = append(pending, found[path])
 			}
 		}
 	}

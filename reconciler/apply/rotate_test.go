@@ -231,3 +231,22 @@ func TestAnotherWayToAuthenticate(t *testing.T) {
 		t.Errorf("after the overlap the old one works %t, the new one %t", s.works(before), s.works(after))
 	}
 }
+
+// TestRotationThatIsAskedForOfAnOverwrittenSecret: the secret is restored first,
+// and that does not count as the rotation.
+func TestRotationThatIsAskedForOfAnOverwrittenSecret(t *testing.T) {
+	t.Parallel()
+	s, want := newScene(), set(t)
+	s.converge(t, want)
+	leaked := s.credential()
+	s.now = s.now.Add(time.Minute)
+	s.asked = map[resource.ID]plan.Rotation{stored: {At: s.now, Reason: "it leaked"}}
+	s.Overwrite(stored, resource.NewSecret("a stranger's"))
+	for range 3 {
+		s.now = s.now.Add(time.Second)
+		s.pass(t.Context(), want)
+	}
+	if now := s.credential(); now.ClientSecret == leaked.ClientSecret || now.Application != "own_b" || !s.works(now) {
+		t.Errorf("the leaked secret stands: %t; the credential is that of %s", now.ClientSecret == leaked.ClientSecret, now.Application)
+	}
+}

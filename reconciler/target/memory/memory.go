@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/plan"
@@ -207,17 +208,17 @@ func (t *Thing) store(was resource.State, s plan.Step, in target.Input) resource
 		c.ClientSecret, c.Since, c.Until = was.Credential.ClientSecret, was.Credential.Since, was.Credential.Until
 	}
 	if s.NewSecret || c.ClientSecret.IsZero() {
-		fresh := in.Secret
+		fresh, born := in.Secret, in.At
 		if !s.Rotates {
 			fresh = resource.GenerateSecret()
 			for _, old := range t.Former {
 				if in.PeerDigest != "" && old.Digest(c.ClientID) == in.PeerDigest {
-					fresh = old
+					fresh, born = old, time.Unix(0, 0) // nobody knows how old it is
 				}
 			}
 		}
 		t.Former = append(t.Former, c.ClientSecret)
-		c.ClientSecret, c.Since = fresh, in.At
+		c.ClientSecret, c.Since = fresh, born
 	}
 	if s.Rotates {
 		c.Until = in.At.Add(s.Overlap.Duration())
