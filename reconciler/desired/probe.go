@@ -39,7 +39,12 @@ const DefaultInstallation = "gatewright"
 
 // IsProbe reports whether b is the binding of a probe client, of whichever
 // installation.
-func IsProbe(b resource.Binding) bool { return b.Organization == "gatewright" && b.Project == "probe" }
+func IsProbe(b resource.Binding) bool { return Probes().Has(b) }
+
+// Probes is the scope of the bindings of all probe clients.
+func Probes() resource.Selector {
+	return resource.Selector{Organization: "gatewright", Project: "probe"}
+}
 
 // probes adds the probe client of each environment that has OAuth at all.
 func (d *deriver) probes() {

@@ -56,10 +56,7 @@ func (s *Store) clients(ctx context.Context, f Filter, bindings int) (map[key][]
 	}
 	out := make(map[key][]Client, bindings)
 	for _, r := range rows {
-		out[r.key] = append(out[r.key], Client{
-			Name: r.Name, ClientID: r.ClientID, ApplicationID: r.ApplicationID,
-			CredentialPath: r.CredentialPath, CredentialVersion: r.CredentialVersion,
-		})
+		out[r.key] = append(out[r.key], r.value())
 	}
 	for k, cs := range out {
 		out[k] = sortedClients(Binding{Clients: cs}).Clients

@@ -28,6 +28,8 @@ type Event struct {
 
 // EventFilter selects events. Empty fields select everything.
 type EventFilter struct {
+	// Bounds is what may be seen at all.
+	Bounds Bounds
 	// Binding selects by its fields that are set.
 	Binding resource.Binding
 	Actor   string
@@ -72,8 +74,12 @@ func addEvent(ctx context.Context, tx bun.Tx, row eventRow) error {
 	return err
 }
 
+// ActionSync is the action of an event by which somebody asks the daemon to look
+// at everything now.
+const ActionSync = "sync"
+
 // orders are the actions by which people ask a running daemon for something.
-var orders = []string{ActionSuspend, ActionResume, ActionConfirm, ActionRotate}
+var orders = []string{ActionSuspend, ActionResume, ActionConfirm, ActionRotate, ActionSync}
 
 // LastOrder is the id of the newest event by which somebody asked the daemon
 // for something, and zero if there is none. It grows whenever one comes.
@@ -90,7 +96,7 @@ func (s *Store) LastOrder(ctx context.Context) (int64, error) {
 // Events returns the events that f selects, newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	var rows []eventRow
-	q := onBinding(s.reads.NewSelect().Model(&rows), f.Binding).Order("id DESC").Limit(limitOf(f.Limit))
+	q := f.Bounds.onIdentity(onBinding(s.reads.NewSelect().Model(&rows), f.Binding)).Order("id DESC").Limit(limitOf(f.Limit))
 	if f.Actor != "" {
 		q = q.Where("actor = ?", f.Actor)
 	}

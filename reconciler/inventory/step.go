@@ -57,6 +57,8 @@ func (r StepRecord) StepID() StepID { return StepID{r.Run, r.Seq} }
 // StepFilter selects steps. Empty fields select everything.
 type StepFilter struct {
 	Run RunID
+	// Bounds is what may be seen at all.
+	Bounds Bounds
 	// Binding selects by its fields that are set: an agent in one environment,
 	// in all of them, or a whole environment.
 	Binding resource.Binding
@@ -179,7 +181,7 @@ func (f StepFilter) on(q *bun.SelectQuery) *bun.SelectQuery {
 	if f.Before != (StepID{}) {
 		q = q.Where("(run_id, seq) < (?, ?)", int64(f.Before.Run), f.Before.Seq)
 	}
-	return onBinding(q, f.Binding)
+	return f.Bounds.onIdentity(onBinding(q, f.Binding))
 }
 
 // onBinding adds conditions on the columns identity and environment for the
