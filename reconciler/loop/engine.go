@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
@@ -55,6 +56,10 @@ type Engine struct {
 
 	probes *probeTokens
 	used   *usedTokens
+	loaded *loaded
+	// running is the daemon of this process, if one runs.
+	running *atomic.Pointer[daemon]
+	woken   chan struct{}
 }
 
 // Options are the settings of an engine.
@@ -130,6 +135,8 @@ func New(e Engine) *Engine {
 	e.Options = e.Options.withDefaults()
 	e.probes = &probeTokens{byEnvironment: map[string]proof.Token{}}
 	e.used = &usedTokens{byBinding: map[resource.Binding]proof.Token{}}
+	e.loaded = &loaded{turn: make(chan struct{}, 1)}
+	e.running, e.woken = &atomic.Pointer[daemon]{}, make(chan struct{}, 1)
 	return &e
 }
 

@@ -23,6 +23,16 @@ func (d *daemon) events(ctx context.Context) {
 	defer orders.Stop()
 	whole := wholePass{ended: make(chan struct{}, 1)}
 	defer whole.wait()
+	heeded := func() {
+		now := d.orders(ctx, said)
+		if now == said {
+			return
+		}
+		said = now
+		if st, changed := d.newest(ctx); st != nil {
+			whole.start(func() { d.carry(ctx, *st, nil, triggerOrder, changed) })
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -47,14 +57,9 @@ func (d *daemon) events(ctx context.Context) {
 				timer.Reset(d.interval())
 			}
 		case <-orders.C:
-			now := d.orders(ctx, said)
-			if now == said {
-				continue
-			}
-			said = now
-			if st, changed := d.newest(ctx); st != nil {
-				whole.start(func() { d.carry(ctx, *st, nil, triggerOrder, changed) })
-			}
+			heeded()
+		case <-d.woken:
+			heeded()
 		case <-whole.ended:
 			if whole.next(); !whole.running {
 				timer.Reset(d.interval())

@@ -14,6 +14,8 @@ import (
 type State struct {
 	Revision source.Revision
 	Set      desired.Set
+	// Specs are the valid specs.
+	Specs []schema.Agent
 	// Diagnostics is everything that is wrong with the specs, sorted.
 	Diagnostics schema.Diagnostics
 	// Whole reports that every spec was read, so that the absence of one means
@@ -50,12 +52,15 @@ func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) 
 	}
 	all := append(loaded.Diagnostics, diagnostics...).Sorted()
 	return State{
-		Revision: snap.Revision, Set: set, Diagnostics: all,
+		Revision: snap.Revision, Set: set, Specs: loaded.Agents, Diagnostics: all,
 		Whole:  loaded.Whole && !diagnostics.HasErrors(),
 		Agents: len(loaded.Agents), Bindings: bindings, Evaluations: loaded.Evaluations,
 		wanted: index(set),
 	}, nil
 }
+
+// Wants returns what s asks for of a binding; nil if nothing.
+func (s *State) Wants(b resource.Binding) *desired.Binding { return s.wanted[b] }
 
 // index lists what a set wants.
 func index(set desired.Set) map[resource.Binding]*desired.Binding {

@@ -19,12 +19,7 @@ import (
 func (r *rollouts) prove(ctx context.Context, p *pending) {
 	endpoint, credentials := parts(p)
 	result := resource.Proof{At: r.engine.Options.Now(), OK: true}
-	tokens, err := r.tokens(ctx, p, endpoint, credentials, &result)
-	if err == nil {
-		var got resource.Proof
-		got, err = r.env.Prover.Endpoint(ctx, p.lastSeen.URL, endpoint, tokens)
-		add(&result, "", got)
-	}
+	own, err := r.answers(ctx, p, endpoint, credentials, &result)
 	if err != nil && fault.ClassOf(err) != fault.Waiting && r.engine.Options.Now().Sub(p.rolled) < r.engine.Options.Lag {
 		return
 	}
@@ -38,8 +33,56 @@ func (r *rollouts) prove(ctx context.Context, p *pending) {
 		p.outcome.Proof = &result
 	}
 	if err == nil {
-		r.engine.used.keep(p.job.binding, tokens.Own)
+		r.engine.used.keep(p.job.binding, own)
 	}
+}
+
+// answers tries the credential of an endpoint and how the gateway answers, and
+// returns the token that it tried it with.
+func (r *rollouts) answers(
+	ctx context.Context, p *pending, endpoint resource.Endpoint, credentials []resource.Resource, result *resource.Proof,
+) (proof.Token, error) {
+	tokens, err := r.tokens(ctx, p, endpoint, credentials, result)
+	if err != nil {
+		return tokens.Own, err
+	}
+	got, err := r.env.Prover.Endpoint(ctx, p.lastSeen.URL, endpoint, tokens)
+	add(result, "", got)
+	return tokens.Own, err
+}
+
+// Prove tries the endpoint of a binding and all its credentials now, as after a
+// change, and records nothing. An answer that is not as it should be is part of
+// the proof; the error says why there is none.
+func (e *Engine) Prove(ctx context.Context, st *State, b resource.Binding) (resource.Proof, error) {
+	wanted, env := st.wanted[b], e.environment(b.Environment)
+	if wanted == nil || env == nil {
+		f := fault.New(fault.Waiting, "NoSpec", "the newest revision has no valid spec of %s", b)
+		f.Op, f.Hint = "prove", "see what is wrong with its spec: gatewright validate"
+		return resource.Proof{}, f
+	}
+	p := &pending{job: &job{binding: b, wanted: wanted}}
+	endpoint, credentials := parts(p)
+	p.lastSeen = e.Endpoint(ctx, env, b)
+	switch {
+	case p.lastSeen.Err != nil:
+		return resource.Proof{}, p.lastSeen.Err
+	case p.lastSeen.Found && !p.lastSeen.Rollout.Done():
+		return resource.Proof{}, rolloutFault(p.lastSeen)
+	}
+	r, result := rollouts{engine: e, env: env}, resource.Proof{At: e.Options.Now(), OK: true}
+	own, err := r.answers(ctx, p, endpoint, credentials, &result)
+	if err == nil {
+		err = r.consumers(ctx, p, credentials, &result)
+	}
+	if result.OK = result.OK && err == nil; result.OK {
+		e.used.keep(b, own)
+		return result, nil
+	}
+	if len(result.Checks) > 0 && fault.ClassOf(err) == fault.Stalled {
+		return result, nil // it says what failed
+	}
+	return result, err
 }
 
 // parts is what of a binding is proved.

@@ -32,6 +32,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
 	}
+	e.running.Store(d)
+	defer e.running.CompareAndSwap(d, nil)
 	return d.run(ctx)
 }
 

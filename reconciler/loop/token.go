@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
@@ -29,12 +28,7 @@ func (e *Engine) probeToken(ctx context.Context, env *Environment) (proof.Token,
 		return t, nil
 	}
 	b := env.Probe()
-	t, err := e.tokenOf(ctx, env, resource.Resource{
-		ID: resource.ID{Kind: resource.KindCredential, Binding: b, Name: resource.ClientOwn},
-		State: resource.State{Credential: &resource.Credential{
-			Path: desired.CredentialPath(env.Environment, b, resource.ClientOwn), ClientID: b.ClientID(resource.ClientOwn),
-		}},
-	})
+	t, err := e.tokenOf(ctx, env, credentialOf(env, b, resource.ClientOwn))
 	if err == nil {
 		e.probes.byEnvironment[env.Name] = t
 	}
@@ -53,23 +47,6 @@ func (e *Engine) tokenOf(ctx context.Context, env *Environment, credential resou
 // Environment finds an environment of the engine by name; nil means that
 // there is none.
 func (e *Engine) Environment(name string) *Environment { return e.environment(name) }
-
-// Token gets an access token with the stored credential of a client. It
-// reports found false if there is no such credential.
-func (e *Engine) Token(ctx context.Context, env *Environment, b resource.Binding, client string) (t proof.Token, found bool, err error) {
-	r := resource.Resource{
-		ID: resource.ID{Kind: resource.KindCredential, Binding: b, Name: client},
-		State: resource.State{Credential: &resource.Credential{
-			Path: desired.CredentialPath(env.Environment, b, client), ClientID: b.ClientID(client),
-		}},
-	}
-	got := e.observeKind(ctx, env, resource.KindCredential, []resource.Resource{r})[0]
-	if got.Err != nil || !got.Found || got.State.Credential.ClientSecret.IsZero() {
-		return proof.Token{}, false, got.Err
-	}
-	t, err = env.Prover.Token(ctx, *got.State.Credential)
-	return t, true, err
-}
 
 // Endpoint observes the endpoint of a binding.
 func (e *Engine) Endpoint(ctx context.Context, env *Environment, b resource.Binding) resource.Observed {
