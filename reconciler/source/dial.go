@@ -28,9 +28,21 @@ func because(ctx context.Context, err error) error {
 	return context.Cause(ctx)
 }
 
+// service is the program at the other side: one that sends packs, or one that
+// takes them.
+type service string
+
+const (
+	uploadPack  service = "git-upload-pack"
+	receivePack service = "git-receive-pack"
+)
+
+// dialing begins a conversation.
+type dialing func(context.Context, service) (conversation, error)
+
 // dialer checks what the configuration says of a remote, and returns how to
 // begin a conversation with it.
-func dialer(loc location, auth Auth) (func(context.Context) (conversation, error), error) {
+func dialer(loc location, auth Auth) (dialing, error) {
 	if auth.Password.IsZero() {
 		auth.Password = loc.password
 	}
@@ -44,13 +56,13 @@ func dialer(loc location, auth Auth) (func(context.Context) (conversation, error
 		if !auth.Password.IsZero() || !auth.Token.IsZero() {
 			return nil, misconfigured("git:// has no authentication, and a password or a token is configured", "use https:// or ssh://")
 		}
-		return func(ctx context.Context) (conversation, error) { return dialGit(ctx, loc) }, nil
+		return func(ctx context.Context, s service) (conversation, error) { return dialGit(ctx, loc, s) }, nil
 	default:
 		return httpDialer(loc, auth)
 	}
 }
 
-func httpDialer(loc location, auth Auth) (func(context.Context) (conversation, error), error) {
+func httpDialer(loc location, auth Auth) (dialing, error) {
 	secret := !auth.Password.IsZero() || !auth.Token.IsZero()
 	if loc.scheme == "http" && secret && !loc.loopback() {
 		return nil, misconfigured("a password or a token would go over http://, which anybody on the way can read", "use https://")
@@ -71,7 +83,9 @@ func httpDialer(loc location, auth Auth) (func(context.Context) (conversation, e
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	access := &credentials{username: auth.Username, password: auth.Password, token: auth.Token}
-	return func(context.Context) (conversation, error) { return newHTTP(loc, access, transport), nil }, nil
+	return func(_ context.Context, s service) (conversation, error) {
+		return newHTTP(loc, access, transport, s), nil
+	}, nil
 }
 
 func certificates(file string) (*x509.CertPool, error) {

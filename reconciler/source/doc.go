@@ -7,10 +7,12 @@
 // ids are known without reading them. What did not change between two snapshots
 // is not read again.
 //
-// It never runs the git binary, a hook, a filter or a smudge driver, never
-// writes to a repository, and never checks anything out: a remote repository is
-// kept in memory, as the packs that the server sent. A credential goes to the
-// host it was configured for and to no other, and is never printed.
+// It never runs the git binary, a hook, a filter or a smudge driver. A remote
+// repository is kept in memory, as the packs that the server sent. A credential
+// goes to the host it was configured for and to no other, and is never printed.
+//
+// [Source.Commit] alone writes: one commit on top of the newest state, never by
+// force, with whatever it was not asked to change as it is.
 //
 // [Source.Watch] only says "look again". A lost event costs at most one poll
 // interval.

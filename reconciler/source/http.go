@@ -77,13 +77,14 @@ func (e *notGitError) Error() string {
 
 // httpTalk is git's smart protocol over http: see git help http-protocol.
 type httpTalk struct {
-	base   *url.URL
-	access *credentials
-	client *http.Client
+	base    *url.URL
+	access  *credentials
+	client  *http.Client
+	service service
 }
 
-func newHTTP(loc location, access *credentials, transport http.RoundTripper) *httpTalk {
-	t := &httpTalk{base: &url.URL{Scheme: loc.scheme, Host: loc.host, Path: strings.TrimRight(loc.path, "/")}, access: access}
+func newHTTP(loc location, access *credentials, transport http.RoundTripper, s service) *httpTalk {
+	t := &httpTalk{service: s, base: &url.URL{Scheme: loc.scheme, Host: loc.host, Path: strings.TrimRight(loc.path, "/")}, access: access}
 	t.client = &http.Client{Transport: transport, CheckRedirect: t.redirect}
 	return t
 }
@@ -118,12 +119,12 @@ func (t *httpTalk) advertise(ctx context.Context) (*packp.AdvRefs, error) {
 
 func (t *httpTalk) discover(ctx context.Context) (*http.Response, error) {
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.base.JoinPath("info", "refs").String()+"?service=git-upload-pack", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.base.JoinPath("info", "refs").String()+"?service="+string(t.service), nil)
 		if err != nil {
 			return nil, plain(err)
 		}
 		bearer := t.access.bearer.Load()
-		res, err := t.do(req, "application/x-git-upload-pack-advertisement")
+		res, err := t.do(req, "application/x-"+string(t.service)+"-advertisement")
 		if err != nil && !bearer && t.access.bearer.Load() {
 			continue // the same once more, as the server wants it
 		}
@@ -136,16 +137,24 @@ func (t *httpTalk) request(ctx context.Context, pack *packp.UploadPackRequest) (
 	if err := encode(&body, pack, false); err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.JoinPath("git-upload-pack").String(), &body)
-	if err != nil {
-		return nil, plain(err)
-	}
-	req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
-	res, err := t.do(req, "application/x-git-upload-pack-result") //nolint:bodyclose // whoever reads the pack closes the response
+	answer, err := t.send(ctx, body.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return decode(pack, res.Body)
+	return decode(pack, answer)
+}
+
+func (t *httpTalk) send(ctx context.Context, body []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.JoinPath(string(t.service)).String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, plain(err)
+	}
+	req.Header.Set("Content-Type", "application/x-"+string(t.service)+"-request")
+	res, err := t.do(req, "application/x-"+string(t.service)+"-result") //nolint:bodyclose // whoever reads the answer closes it
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
 }
 
 func (t *httpTalk) close() error { return nil }

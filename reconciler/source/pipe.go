@@ -13,8 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 )
 
-// pipe is a conversation over two streams: those of a git-upload-pack that ssh
-// started, or of a connection to git's own daemon.
+// pipe is a conversation over two streams: those of a program that ssh started,
+// or of a connection to git's own daemon.
 type pipe struct {
 	in  io.WriteCloser
 	out io.Reader
@@ -42,6 +42,13 @@ func (p *pipe) request(_ context.Context, req *packp.UploadPackRequest) (*packp.
 		return nil, err
 	}
 	return decode(req, io.NopCloser(p.out))
+}
+
+func (p *pipe) send(_ context.Context, body []byte) (io.ReadCloser, error) {
+	if _, err := p.in.Write(body); err != nil {
+		return nil, fmt.Errorf("send request: %w", err)
+	}
+	return io.NopCloser(p.out), nil
 }
 
 func (p *pipe) close() error {
@@ -101,7 +108,7 @@ func answerError(err error) error {
 const gitPort = "9418"
 
 // dialGit begins a conversation with git daemon.
-func dialGit(ctx context.Context, loc location) (conversation, error) {
+func dialGit(ctx context.Context, loc location, s service) (conversation, error) {
 	host := loc.host
 	if _, _, err := net.SplitHostPort(host); err != nil {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), gitPort)
@@ -113,7 +120,7 @@ func dialGit(ctx context.Context, loc location) (conversation, error) {
 	// The connection ends with the context; stop lets go of it before.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	end := func() error { stop(); return conn.Close() }
-	ask := packp.GitProtoRequest{RequestCommand: "git-upload-pack", Pathname: loc.path, Host: loc.host}
+	ask := packp.GitProtoRequest{RequestCommand: string(s), Pathname: loc.path, Host: loc.host}
 	if err := ask.Encode(conn); err != nil {
 		return nil, errors.Join(err, end())
 	}

@@ -22,18 +22,20 @@ const maxPack = 512 << 20
 // anew without what is no longer needed.
 const maxPacks = 32
 
-// conversation is one exchange with git-upload-pack (git help
-// protocol-v2 calls it version 0): names first, then at most one pack.
+// conversation is one exchange with a service of git (git help protocol-v2 calls
+// it version 0): names first, then at most one pack, to us or from us.
 type conversation interface {
 	advertise(ctx context.Context) (*packp.AdvRefs, error)
 	request(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error)
+	// send sends a whole request as it is, and returns what is answered.
+	send(ctx context.Context, body []byte) (io.ReadCloser, error)
 	close() error
 }
 
 // remote is a repository behind a network. What was fetched is kept in memory,
 // as packs. Only the holder of the source's turn uses it.
 type remote struct {
-	dial    func(context.Context) (conversation, error)
+	dial    dialing
 	objects *objects
 	// cut are the commits that were fetched without their parents.
 	cut map[plumbing.Hash]bool
@@ -78,7 +80,7 @@ type remoteLook struct {
 }
 
 func (l *remoteLook) connect(ctx context.Context) error {
-	talk, err := l.remote.dial(ctx)
+	talk, err := l.remote.dial(ctx, uploadPack)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ type look interface {
 	shallow() (map[plumbing.Hash]bool, error)
 	// precedes is isAncestor, in the cheapest way that there is.
 	precedes(ctx context.Context, old, child plumbing.Hash) (bool, error)
+	// push moves a branch, if it stands where it was seen; else errMoved.
+	push(ctx context.Context, d *delivery) error
 	close() error
 }
 

@@ -44,7 +44,7 @@ type sshTarget struct {
 	known *knownhosts.HostKeyDB
 }
 
-func sshDialer(loc location, auth Auth) (func(context.Context) (conversation, error), error) {
+func sshDialer(loc location, auth Auth) (dialing, error) {
 	t := &sshTarget{location: loc, address: loc.host, user: orGit(auth.Username), auth: auth}
 	if _, _, err := net.SplitHostPort(t.address); err != nil {
 		t.address = net.JoinHostPort(strings.Trim(t.address, "[]"), sshPort)
@@ -83,7 +83,7 @@ func knownHosts(file string) (*knownhosts.HostKeyDB, error) {
 	return db, nil
 }
 
-func (t *sshTarget) dial(ctx context.Context) (conversation, error) {
+func (t *sshTarget) dial(ctx context.Context, s service) (conversation, error) {
 	methods, closeAgent, err := t.methods(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (t *sshTarget) dial(ctx context.Context) (conversation, error) {
 		return nil, err
 	}
 	client := ssh.NewClient(c, channels, requests)
-	talk, err := uploadPack(client, t.location.path)
+	talk, err := startService(client, s, t.location.path)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, client.Close())
@@ -151,8 +151,8 @@ func (t *sshTarget) methods(ctx context.Context) ([]ssh.AuthMethod, func(), erro
 	return []ssh.AuthMethod{ssh.PublicKeysCallback(agent.NewClient(conn).Signers)}, func() { _ = conn.Close() }, nil
 }
 
-// uploadPack starts the server's side.
-func uploadPack(client *ssh.Client, path string) (*pipe, error) {
+// startService starts the server's side.
+func startService(client *ssh.Client, s service, path string) (*pipe, error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func uploadPack(client *ssh.Client, path string) (*pipe, error) {
 	}
 	said := new(tail)
 	session.Stderr = said
-	if err := session.Start("git-upload-pack " + shellQuote(path)); err != nil {
+	if err := session.Start(string(s) + " " + shellQuote(path)); err != nil {
 		return nil, err
 	}
 	wait := func() string {
