@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,6 +54,13 @@ func newReader(transport http.RoundTripper, c Config) *reader {
 // get asks once and hands the body to decode, for the statuses that carry an
 // answer: 200 and 404 without a message. All else is a *statusError.
 func (r *reader) get(ctx context.Context, token, path string, query url.Values, decode func(status int, body []byte) error) error {
+	return r.getWith(ctx, token, path, query, nil, decode)
+}
+
+// getWith is get with more headers.
+func (r *reader) getWith(
+	ctx context.Context, token, path string, query url.Values, header http.Header, decode func(status int, body []byte) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	u := *r.base
@@ -60,6 +68,7 @@ func (r *reader) get(ctx context.Context, token, path string, query url.Values, 
 	req := (&http.Request{Method: http.MethodGet, URL: &u, Host: u.Host, Header: http.Header{
 		"X-Vault-Request": {"true"}, "Accept": {"application/json"},
 	}}).WithContext(ctx)
+	maps.Copy(req.Header, header)
 	if token != "" {
 		req.Header["X-Vault-Token"] = []string{token}
 	}
