@@ -24,6 +24,7 @@ type Config struct {
 	Evaluation   Evaluation    `json:"evaluation"`
 	Safety       Safety        `json:"safety"`
 	History      History       `json:"history"`
+	Console      Console       `json:"console"`
 	// Environments by name.
 	Environments map[string]Environment `json:"environments"`
 }

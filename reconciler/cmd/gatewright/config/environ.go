@@ -159,6 +159,15 @@ func typed(path []string, text string, origin schema.Position) (setting, schema.
 			s.value = json.Number(text)
 		}
 	case cue.StringKind:
+	case cue.ListKind:
+		// The only lists are those of texts.
+		members := []any{}
+		for one := range strings.SplitSeq(text, ",") {
+			if one = strings.TrimSpace(one); one != "" {
+				members = append(members, one)
+			}
+		}
+		s.value = members
 	default:
 		return s, schema.Diagnostics{{
 			Position: origin, Path: strings.Join(path, "."), Code: "wrong-type", Severity: schema.SeverityError,

@@ -16,7 +16,12 @@ type Flags struct {
 	values map[string]*string
 	sets   []string
 	set    *pflag.FlagSet
+	// overrides are the flags of one command.
+	overrides []override
 }
+
+// override is a flag of one command that stands for a setting.
+type override struct{ flag, path, value string }
 
 // settingFlags are the settings that have a flag of their own; every other one
 // is reached with --set.
@@ -45,6 +50,11 @@ func (f *Flags) Words() []string {
 	return []string{"--config", f.file}
 }
 
+// Override sets the setting at path, as a flag of one command does.
+func (f *Flags) Override(flag, path, value string) {
+	f.overrides = append(f.overrides, override{flag: flag, path: path, value: value})
+}
+
 // settings are what the flags say.
 func (f *Flags) settings() ([]setting, schema.Diagnostics) {
 	var out []setting
@@ -57,6 +67,10 @@ func (f *Flags) settings() ([]setting, schema.Diagnostics) {
 			one, d := typed(strings.Split(s.path, "."), *f.values[s.flag], schema.Position{File: "--" + s.flag})
 			out, diags = append(out, one), append(diags, d...)
 		}
+	}
+	for _, o := range f.overrides {
+		one, d := typed(strings.Split(o.path, "."), o.value, schema.Position{File: "--" + o.flag})
+		out, diags = append(out, one), append(diags, d...)
 	}
 	for _, s := range f.sets {
 		key, value, ok := strings.Cut(s, "=")

@@ -162,6 +162,18 @@ log: {level: debug, format: json}
 evaluation: {cpu: 1s, wall: 2s, memory: 1GiB, output: 10MB, fileSize: 100, files: 7}
 safety: {massChange: {percent: 5, from: 2}}
 history: {age: 24h, runs: 5, events: 6}
+console:
+  listen: 0.0.0.0:8485
+  publicURL: https://console.example
+  tls: {certFile: c, keyFile: k}
+  behindProxy: true
+  trustedProxies: [10.0.0.0/8]
+  session: {lifetime: 8h, idle: 1h}
+  oidc: {issuer: "https://idp", clientID: c, clientSecret: {file: s}, scopes: [profile], subjectClaim: sub, caFile: f}
+  bearer: {issuer: "https://idp", audience: gatewright, jwksURL: "https://idp/jwks", subjectClaim: client_id, caFile: f}
+  roles: {travel: {claim: groups, value: travel, role: developer, organization: acme, project: travel, environment: production}}
+  contact: platform@example.com
+  commits: {propose: true, branchPrefix: console/, pullRequestURL: "https://git.example/compare/{base}...{branch}"}
 environments:
   production:
     production: false

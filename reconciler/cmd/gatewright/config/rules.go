@@ -24,6 +24,7 @@ func (c *Config) check(k *checker, l *layers) {
 	c.Database.URL.key = "database"
 	k.database(c.Database, l)
 	k.listener(c)
+	k.console(c, l)
 	k.secret(l, &c.Source.Auth.Password, "source", "auth", "password")
 	k.secret(l, &c.Source.Auth.Token, "source", "auth", "token")
 	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
