@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 func (a *App) status() *cobra.Command {
 	var filter inventory.Filter
 	var state string
+	var far *server
 	cmd := &cobra.Command{
 		Use:   "status [ORGANIZATION[/PROJECT[/AGENT[@ENVIRONMENT]]]]",
 		Short: "Show how each binding stands, as the last pass left it",
@@ -30,25 +32,12 @@ func (a *App) status() *cobra.Command {
 			if filter.Status = inventory.Status(state); state != "" && !slices.Contains(statuses, filter.Status) {
 				return usage("--state is one of %s, not %q", listed(statuses), state)
 			}
-			store, err := a.inventory(cmd.Context())
+			look := a.standing
+			if far.given() {
+				look = far.status
+			}
+			out, err := look(cmd.Context(), filter)
 			if err != nil {
-				return err
-			}
-			defer store.Close()
-			rows, err := store.Bindings(cmd.Context(), filter)
-			if err != nil {
-				return err
-			}
-			out := view.Status{Bindings: []inventory.Binding{}, At: time.Now()}
-			for _, r := range rows {
-				if !desired.IsProbe(r.Binding) {
-					out.Bindings = append(out.Bindings, r)
-				}
-			}
-			if out.Suspensions, err = active(cmd.Context(), store); err != nil {
-				return err
-			}
-			if out.Revision, _, err = store.Meta(cmd.Context(), "revision"); err != nil {
 				return err
 			}
 			if a.output == "json" {
@@ -59,7 +48,32 @@ func (a *App) status() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter.Environment, "environment", "", "only this environment")
 	cmd.Flags().StringVar(&state, "state", "", "only bindings in this state: "+listed(statuses))
+	far = serverFlags(cmd)
 	return cmd
+}
+
+// standing reads from the inventory what status shows.
+func (a *App) standing(ctx context.Context, filter inventory.Filter) (view.Status, error) {
+	out := view.Status{Bindings: []inventory.Binding{}, At: time.Now()}
+	store, err := a.inventory(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer store.Close()
+	rows, err := store.Bindings(ctx, filter)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range rows {
+		if !desired.IsProbe(r.Binding) {
+			out.Bindings = append(out.Bindings, r)
+		}
+	}
+	if out.Suspensions, err = active(ctx, store); err != nil {
+		return out, err
+	}
+	out.Revision, _, err = store.Meta(ctx, "revision")
+	return out, err
 }
 
 // statuses are what a binding can be.
@@ -102,6 +116,7 @@ func (a *App) history() *cobra.Command {
 	var run int64
 	var limit int
 	var events bool
+	var far *server
 	cmd := &cobra.Command{
 		Use:   "history [ORGANIZATION/PROJECT/AGENT@ENVIRONMENT]",
 		Short: "Show what was done, newest first: runs, the steps of one binding or run, or what people asked for",
@@ -121,20 +136,11 @@ func (a *App) history() *cobra.Command {
 				}
 				steps.Binding = b
 			}
-			store, err := a.inventory(cmd.Context())
-			if err != nil {
-				return err
+			look := a.remembered
+			if far.given() {
+				look = far.history
 			}
-			defer store.Close()
-			var out view.History
-			switch {
-			case events:
-				out.Events, err = store.Events(cmd.Context(), inventory.EventFilter{Binding: steps.Binding, Limit: limit})
-			case run != 0 || len(args) == 1:
-				out.Steps, err = store.Steps(cmd.Context(), steps)
-			default:
-				out.Runs, err = store.Runs(cmd.Context(), inventory.RunFilter{Limit: limit})
-			}
+			out, err := look(cmd.Context(), steps, events)
 			if err != nil {
 				return err
 			}
@@ -147,5 +153,24 @@ func (a *App) history() *cobra.Command {
 	cmd.Flags().Int64Var(&run, "run", 0, "the steps of this run")
 	cmd.Flags().BoolVar(&events, "events", false, "who asked for what, as to suspend something")
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many to show")
+	far = serverFlags(cmd)
 	return cmd
+}
+
+// remembered reads from the inventory what history shows.
+func (a *App) remembered(ctx context.Context, steps inventory.StepFilter, events bool) (out view.History, err error) {
+	store, err := a.inventory(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer store.Close()
+	switch {
+	case events:
+		out.Events, err = store.Events(ctx, inventory.EventFilter{Binding: steps.Binding, Limit: steps.Limit})
+	case steps.Run != 0 || steps.Binding != (resource.Binding{}):
+		out.Steps, err = store.Steps(ctx, steps)
+	default:
+		out.Runs, err = store.Runs(ctx, inventory.RunFilter{Limit: steps.Limit})
+	}
+	return out, err
 }

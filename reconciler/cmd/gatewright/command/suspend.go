@@ -35,6 +35,7 @@ func (a *App) suspend() *cobra.Command {
 	var all bool
 	var reason, author, until string
 	var span time.Duration
+	var far *server
 	cmd := &cobra.Command{
 		Use:   "suspend (SCOPE | --all) --reason TEXT (--for DURATION | --until TIME)",
 		Short: "Change nothing in a scope until a time: look and prove, no more",
@@ -59,6 +60,16 @@ func (a *App) suspend() *cobra.Command {
 			if s.Until, err = end(s.Since, span, until); err != nil {
 				return err
 			}
+			if far.given() {
+				if author != "" {
+					return usage("--author is for the inventory; the console knows who you are")
+				}
+				out, err := far.suspend(cmd.Context(), s)
+				if err != nil {
+					return err
+				}
+				return a.tellScope(out)
+			}
 			return a.ordered(cmd.Context(), s.Scope, func(ctx context.Context, store *inventory.Store) error {
 				if err := store.Suspend(ctx, s); err != nil {
 					return err
@@ -73,6 +84,7 @@ func (a *App) suspend() *cobra.Command {
 	f.DurationVar(&span, "for", 0, "for how long, such as 2h")
 	f.StringVar(&until, "until", "", "until when, as 2026-12-01T08:00:00Z (RFC 3339)")
 	authorFlag(cmd, &author)
+	far = serverFlags(cmd)
 	return cmd
 }
 
@@ -80,6 +92,7 @@ func (a *App) suspend() *cobra.Command {
 func (a *App) resume() *cobra.Command {
 	var all bool
 	var author string
+	var far *server
 	cmd := &cobra.Command{
 		Use:   "resume (SCOPE | --all)",
 		Short: "End a suspension before its time",
@@ -94,6 +107,16 @@ func (a *App) resume() *cobra.Command {
 			by, err := authorOf(author)
 			if err != nil {
 				return err
+			}
+			if far.given() {
+				found, left, err := far.resume(cmd.Context(), s)
+				switch {
+				case err != nil:
+					return err
+				case !found:
+					return notSuspended(s, left)
+				}
+				return a.tellResumed(s, left)
 			}
 			return a.ordered(cmd.Context(), s, func(ctx context.Context, store *inventory.Store) error {
 				found, err := store.Resume(ctx, s, by)
@@ -113,6 +136,7 @@ func (a *App) resume() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "the suspension of everything")
 	authorFlag(cmd, &author)
+	far = serverFlags(cmd)
 	return cmd
 }
 
@@ -246,11 +270,16 @@ func (a *App) tellSuspended(ctx context.Context, store *inventory.Store, s inven
 			out.Bindings++
 		}
 	}
+	return a.tellScope(out)
+}
+
+// tellScope prints that a scope is suspended.
+func (a *App) tellScope(out suspended) error {
 	if a.output == "json" {
 		return view.Encode(a.Out, out)
 	}
-	_, err = fmt.Fprintf(a.Out, "%s is suspended until %s, %s on record\n",
-		view.Scope(s.Scope), s.Until.Format(time.RFC3339), view.Count(out.Bindings, "binding"))
+	_, err := fmt.Fprintf(a.Out, "%s is suspended until %s, %s on record\n",
+		view.Scope(out.Scope), out.Until.Format(time.RFC3339), view.Count(out.Bindings, "binding"))
 	return err
 }
 

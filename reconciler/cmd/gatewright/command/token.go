@@ -9,9 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
-	"github.com/gatewright/gatewright/reconciler/fault"
-	"github.com/gatewright/gatewright/reconciler/loop"
-	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -19,6 +16,7 @@ import (
 func (a *App) token() *cobra.Command {
 	var client string
 	var verbose bool
+	var far *server
 	cmd := &cobra.Command{
 		Use:   "token ORGANIZATION/PROJECT/AGENT@ENVIRONMENT",
 		Short: "Get an access token for an agent with a stored credential",
@@ -36,6 +34,13 @@ func (a *App) token() *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
+			if far.given() {
+				t, endpoint, err := far.mint(cmd.Context(), b, client)
+				if err != nil {
+					return err
+				}
+				return a.tellToken(t, endpoint, b, client, verbose)
+			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -50,6 +55,7 @@ func (a *App) token() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&client, "client", "", "the client whose credential is used: own, test or a named consumer")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the token's claims and a ready curl command, to standard error")
+	far = serverFlags(cmd)
 	return cmd
 }
 
@@ -69,18 +75,23 @@ func (a *App) mint(ctx context.Context, w *wired, b resource.Binding, client str
 	if env == nil {
 		return usage("the configuration has no environment %q", b.Environment)
 	}
-	t, err := anyToken(ctx, w.engine, env, b, client)
+	t, _, err := w.engine.AnyToken(ctx, env, b, client)
 	if err != nil {
 		return err
 	}
 	endpoint := w.engine.Endpoint(ctx, env, b)
+	return a.tellToken(minted{
+		AccessToken: t.Access.Reveal(), TokenType: "Bearer", ExpiresIn: int(time.Until(t.Expiry).Seconds()),
+		ClientID: t.ClientID, Claims: t.Claims, URL: endpoint.URL,
+	}, endpoint, b, client, verbose)
+}
+
+// tellToken prints a token.
+func (a *App) tellToken(t minted, endpoint resource.Observed, b resource.Binding, client string, verbose bool) error {
 	if a.output == "json" {
-		return view.Encode(a.Out, minted{
-			AccessToken: t.Access.Reveal(), TokenType: "Bearer", ExpiresIn: int(time.Until(t.Expiry).Seconds()),
-			ClientID: t.ClientID, Claims: t.Claims, URL: endpoint.URL,
-		})
+		return view.Encode(a.Out, t)
 	}
-	if _, err := fmt.Fprintln(a.Out, t.Access.Reveal()); err != nil {
+	if _, err := fmt.Fprintln(a.Out, t.AccessToken); err != nil {
 		return err
 	}
 	if !verbose {
@@ -92,27 +103,6 @@ func (a *App) mint(ctx context.Context, w *wired, b resource.Binding, client str
 	}
 	fmt.Fprintf(a.Err, "%s\n%s\n", claims, curl(endpoint, b, client))
 	return nil
-}
-
-// anyToken asks with the credential of client, or of the first client that
-// has one: for tests, or the agent's own.
-func anyToken(ctx context.Context, e *loop.Engine, env *loop.Environment, b resource.Binding, client string) (proof.Token, error) {
-	names := []string{client}
-	if client == "" {
-		names = []string{resource.ClientTest, resource.ClientOwn}
-	}
-	var err error
-	for _, name := range names {
-		var t proof.Token
-		var found bool
-		if t, found, err = e.Token(ctx, env, b, name); found || err != nil {
-			return t, err
-		}
-	}
-	f := fault.New(fault.Waiting, "NoCredential", "%s has no credential of client %s", b, names[len(names)-1])
-	f.Op = "get token"
-	f.Hint = "see `gatewright status " + b.String() + "`; is its scheme oauth2, and has the revision been applied?"
-	return proof.Token{}, f
 }
 
 // curl is a command that calls the API with a token of its own.
