@@ -57,6 +57,12 @@ import (
 //	fill FILE SIZE TEXT            write TEXT again and again
 //	bytes FILE TEXT                write TEXT, in which \n and \xff stand for bytes
 //	envsubst FILE                  put the values of variables into FILE
+//	console ARG…                   start the program in the background with a
+//	                               command that serves a console. Sets LINK, and
+//	                               LISTEN to its address
+//	open STATUS LINK [STATUS PATH] log in with a link, or that in a file, then get
+//	                               a path into the file page
+//	interrupt                      end what serves a console, with status 0
 //	stamps FILE                    write FILE with words for times, spans and
 //	                               addresses to the file stamped
 //

@@ -30,6 +30,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"thunder": verb(1, misbehave("thunder")), "bao": verb(1, misbehave("bao")), "cluster": verb(1, misbehave("cluster")),
 	"gateway": verb(2, call), "untouched": verb(0, untouched), "harmless": verb(0, harmless), "changed": verb(1, changed),
 	"git-server": verb(0, gitServer), "healthz": verb(1, healthz), "dotdot": verb(0, dotdot), "database": verb(1, database), "envsubst": verb(1, envsubst), "bytes": verb(2, raw), "fill": verb(3, fill), "stamps": verb(1, stamps),
+	"console": verb(1, serveConsole), "interrupt": verb(0, interrupt), "open": verb(2, open),
 }
 
 // verb is a command that takes at least so many arguments and no `!`.

@@ -88,6 +88,9 @@ type world struct {
 	// urls are the addresses of the three.
 	urls    map[string]string
 	closers []func()
+	// served ends what serves a console, and returns its exit status and what it
+	// has said.
+	served func() (int, string)
 
 	mu      sync.Mutex
 	secrets map[string]bool

@@ -106,7 +106,7 @@ func (a *App) root() *cobra.Command {
 	a.flags.Register(f)
 	complete(root, "output", outputs...)
 	complete(root, "log-level", "debug", "info", "warn", "error")
-	root.AddCommand(a.validate(), a.diff(), a.apply(), a.confirm(), a.importSpecs(), a.run(), a.rotate(), a.suspend(), a.resume(), a.status(), a.history(), a.doctor(), a.token(), a.health(), a.version())
+	root.AddCommand(a.validate(), a.diff(), a.apply(), a.confirm(), a.importSpecs(), a.run(), a.consoleCommand(), a.rotate(), a.suspend(), a.resume(), a.status(), a.history(), a.doctor(), a.token(), a.health(), a.version())
 	helpful(root)
 	return root
 }

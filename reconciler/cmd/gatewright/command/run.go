@@ -79,7 +79,8 @@ func (a *App) patiently(ctx context.Context, cfg *config.Config) (*wired, error)
 }
 
 // serve runs the daemon until ctx ends: while it holds the writer's lease it
-// converges, when the lease is lost it waits for it again.
+// converges, when the lease is lost it waits for it again. The console is there
+// all the time: a replica that waits serves it as well.
 func (a *App) serve(ctx context.Context, w *wired) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -89,6 +90,11 @@ func (a *App) serve(ctx context.Context, w *wired) error {
 		return err
 	}
 	defer end()
+	endConsole, err := a.serveConsole(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer endConsole()
 	for ctx.Err() == nil {
 		lease := a.awaitLease(ctx, w)
 		if lease == nil {
