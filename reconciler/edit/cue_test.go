@@ -333,6 +333,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"another agent":      {before: "agents: other: kind: \"a\"\n", edits: []edit.Edit{set("kind", "b")}, refused: "does not declare an agent booking"},
 		"a broken file":      {before: "agents: booking: {\n\tkind: \"a\n}\n", edits: []edit.Edit{set("kind", "b")}, refused: "booking.cue:2"},
+		"an odd name":        {before: "agents: booking: kind: \"a\"\n", edits: []edit.Edit{set("labels.a\x84", "b")}, refused: "cannot be written"},
 		"no path":            {before: "agents: booking: kind: \"a\"\n", edits: []edit.Edit{{Value: "b"}}, refused: "names no field"},
 		"null":               {before: "agents: booking: kind: \"a\"\n", edits: []edit.Edit{set("kind", nil)}, refused: "null is no value"},
 		"no value of a file": {before: "agents: booking: kind: \"a\"\n", edits: []edit.Edit{set("kind", make(chan int))}, refused: "kind"},

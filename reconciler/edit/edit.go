@@ -14,6 +14,10 @@ package edit
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 )
@@ -67,6 +71,9 @@ func one(form form, file, agent string, text []byte, e Edit) ([]byte, error) {
 	if len(e.Path) == 0 || agent == "" {
 		return nil, refused(file, "name a field below an agent", "the edit names no field")
 	}
+	if slices.ContainsFunc(path, unwritable) {
+		return nil, refused(file, "write it in plain characters", "a name in %q cannot be written in a file", dotted(e.Path))
+	}
 	value, err := canonical(e.Value)
 	if err == nil && value == nil && !e.Remove {
 		err = errNull
@@ -94,8 +101,13 @@ func one(form form, file, agent string, text []byte, e Edit) ([]byte, error) {
 
 // change returns the text with a field set or removed.
 func change(form form, file string, text []byte, path []string, value any, remove bool) ([]byte, error) {
-	// Each round makes one change, since it moves what stands behind it.
-	for range maxRounds {
+	// Each round makes one change, since it moves what stands behind it. One is
+	// enough for a plain value.
+	rounds := maxRounds
+	if _, members := value.(map[string]any); !members && !remove {
+		rounds = 1
+	}
+	for range rounds {
 		d, err := parse(form, file, text)
 		if err != nil {
 			return nil, err
@@ -110,12 +122,20 @@ func change(form form, file string, text []byte, path []string, value any, remov
 			return text, err
 		}
 		text = spliced(text, edits)
+		if rounds == 1 {
+			return text, nil
+		}
 	}
 	return nil, refused(file, "change the file by hand", "the field stands in more than %d places", maxRounds)
 }
 
 // maxRounds bounds the places of one field, and the members of a mapping.
-const maxRounds = 1000
+const maxRounds = 200
+
+// unwritable reports whether a name would not be found again by what is written.
+func unwritable(name string) bool {
+	return !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsRune(name, utf8.RuneError)
+}
 
 // refused is an edit that cannot be made.
 func refused(where, hint, form string, args ...any) error {
