@@ -14,13 +14,13 @@ const maxReturn = 1024
 // breaks, and two slashes begin the name of another host.
 func returnPath(s string) string {
 	const first = "/"
-	if len(s) > maxReturn || !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool {
+	if len(s) > maxReturn || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(r rune) bool {
 		return r == '\\' || unicode.IsControl(r) || unicode.IsSpace(r)
 	}) {
 		return first
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.Contains(u.Path, "//") || own(u.Path) {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") || strings.Contains(u.Path, "//") || own(u.Path) {
 		return first
 	}
 	out := u.EscapedPath()

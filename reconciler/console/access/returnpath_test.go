@@ -15,6 +15,7 @@ func TestReturnPath(t *testing.T) {
 		"":                              "/",
 		"runs":                          "/",
 		"https://evil.example":          "/",
+		"//":                            "/", // a name that is empty
 		"//evil.example":                "/",
 		"///evil.example":               "/",
 		`/\evil.example`:                "/",
