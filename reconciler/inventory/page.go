@@ -45,20 +45,29 @@ func (s *Store) Page(ctx context.Context, p Page) ([]Binding, int, error) {
 	if !ok && p.Sort != "" {
 		return nil, 0, s.fault("read bindings", fault.New(fault.Stalled, "UnknownSort", "bindings are not sorted by %.40q", p.Sort))
 	}
-	total, err := p.on(s.reads.NewSelect().Model((*bindingRow)(nil))).Count(ctx)
-	if err != nil {
-		return nil, 0, s.fault("count bindings", err)
-	}
-	var rows []bindingRow
-	q := p.on(s.reads.NewSelect().Model(&rows)).Offset(int64(max(0, p.Offset))).Limit(limitOf(p.Limit))
-	for _, column := range order {
-		if p.Descending {
-			column += " DESC"
+	sorted := func(q *bun.SelectQuery) *bun.SelectQuery {
+		for _, column := range order {
+			if p.Descending {
+				column += " DESC"
+			}
+			q = q.OrderExpr(column)
 		}
-		q = q.OrderExpr(column)
+		return q.OrderExpr("organization, project, agent, environment")
 	}
-	if err := q.OrderExpr("organization, project, agent, environment").Scan(ctx); err != nil {
+	// Only what is sorted by is sorted; whole rows would be some megabytes.
+	page := sorted(p.on(s.reads.NewSelect().Model((*bindingRow)(nil)).Column("environment", "organization", "project", "agent"))).
+		Offset(int64(max(0, p.Offset))).Limit(limitOf(p.Limit))
+	var rows []bindingRow
+	err := sorted(s.reads.NewSelect().Model(&rows).Where("(environment, organization, project, agent) IN (?)", page)).Scan(ctx)
+	if err != nil {
 		return nil, 0, s.fault("read bindings", err)
+	}
+	total := int64(max(0, p.Offset) + len(rows))
+	if n := int64(len(rows)); n == limitOf(p.Limit) || n == 0 && p.Offset > 0 {
+		// It is not the last page, or beyond it.
+		if total, err = p.on(s.reads.NewSelect().Model((*bindingRow)(nil))).Count(ctx); err != nil {
+			return nil, 0, s.fault("count bindings", err)
+		}
 	}
 	out, err := s.withClients(ctx, rows)
 	return out, int(total), s.fault("read bindings", err)
@@ -76,8 +85,8 @@ func (p Page) on(q *bun.SelectQuery) *bun.SelectQuery {
 	// Stored names are lower-case; PostgreSQL's LIKE minds the case.
 	pattern := "%" + escape.Replace(strings.ToLower(p.Search)) + "%"
 	return q.Where(`(organization || '/' || project || '/' || agent || '@' || environment LIKE ? ESCAPE '\'`+
-		` OR client_id LIKE ? ESCAPE '\' OR EXISTS (SELECT 1 FROM clients AS c WHERE c.environment = b.environment`+
-		` AND c.organization = b.organization AND c.project = b.project AND c.agent = b.agent AND c.client_id LIKE ? ESCAPE '\'))`,
+		` OR client_id LIKE ? ESCAPE '\' OR (environment, organization, project, agent) IN`+
+		` (SELECT c.environment, c.organization, c.project, c.agent FROM clients AS c WHERE c.client_id LIKE ? ESCAPE '\'))`,
 		pattern, pattern, pattern)
 }
 

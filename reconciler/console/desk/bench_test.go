@@ -60,6 +60,9 @@ func crowded(b *testing.B) *desktest.Scene {
 	if err := store.SaveBindings(context.Background(), rows); err != nil {
 		b.Fatal(err)
 	}
+	if err := store.SetMeta(context.Background(), "revision", st.Revision.Hash); err != nil {
+		b.Fatal(err)
+	}
 	return s
 }
 
@@ -80,7 +83,14 @@ func BenchmarkOverview(b *testing.B) {
 		{"search", desktest.Admin, desk.Query{Search: "agent-4711"}},
 		{"waiting", desktest.Admin, desk.Query{Filter: inventory.Filter{Status: inventory.Waiting}, Limit: desk.MaxLimit}},
 		{"limited", limited, desk.Query{}},
+		{"after a push", desktest.Admin, desk.Query{}},
 	} {
+		if c.name == "after a push" {
+			// Whether it was carried out is asked of every binding.
+			if err := s.Store.SetMeta(context.Background(), "revision", "older"); err != nil {
+				b.Fatal(err)
+			}
+		}
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				o, err := s.Desk.Overview(b.Context(), c.who, c.q)
