@@ -184,6 +184,7 @@ func (n *node) find(path []string, before trail) []trail {
 				out = append(out, e.value.find(path[1:], t)...)
 			}
 		}
+	default: // nothing is below any other value
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package edit
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -54,7 +55,7 @@ func (r *cueReader) plain(x ast.Expr) (any, bool) {
 	case *ast.UnaryExpr:
 		v, ok := r.plain(x.X)
 		n, number := v.(json.Number)
-		return json.Number("-" + n), ok && number && x.Op == token.SUB
+		return "-" + n, ok && number && x.Op == token.SUB
 	case *ast.ListLit:
 		out := make([]any, len(x.Elts))
 		for i, e := range x.Elts {
@@ -180,8 +181,8 @@ func (r *cueReader) origin(x ast.Expr) string {
 	}
 	if n := r.resolve(x); n != nil {
 		text := r.document.text[:n.begin]
-		line := 1 + strings.Count(string(text), "\n")
-		what += fmt.Sprintf(" to %s:%d:%d", r.document.file, line, len(text)-strings.LastIndexByte(string(text), '\n'))
+		line := 1 + bytes.Count(text, lf)
+		what += fmt.Sprintf(" to %s:%d:%d", r.document.file, line, len(text)-bytes.LastIndexByte(text, '\n'))
 	}
 	return what
 }

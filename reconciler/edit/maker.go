@@ -48,6 +48,7 @@ func (n *node) maker(path []string, left *int) *made {
 				}
 			}
 		}
+	default: // any other value makes itself alone
 	}
 	return nil
 }
@@ -84,6 +85,7 @@ func (n *node) holds(path []string, left *int) bool {
 				return true
 			}
 		}
+	default: // nothing is below any other value
 	}
 	return false
 }

@@ -79,7 +79,7 @@ func (d *document) cut(n *node, e *entry) []splice {
 		before = elements[i-1]
 	}
 	switch {
-	case d.first(e.begin) && ends && !(n.style == braces && d.lineBegin(e.begin) <= n.begin):
+	case d.first(e.begin) && ends && (n.style != braces || d.lineBegin(e.begin) > n.begin):
 		return d.cutWhole(n, e, elements, i)
 	case i+1 < len(elements) && !strings.Contains(d.between(e.end, elements[i+1].begin), "\n"):
 		return []splice{{e.begin, elements[i+1].begin, ""}}

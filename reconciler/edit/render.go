@@ -142,6 +142,8 @@ func jsonText(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // canonical values have a form
+	if err := enc.Encode(v); err != nil {
+		return "null" // canonical values have a form
+	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -23,7 +23,7 @@ type yamlReader struct {
 
 // parseYAML reads a file of YAML, each of its documents a root.
 func (d *document) parseYAML() error {
-	if strings.ContainsAny(string(d.text), "\r\u0085\u2028\u2029") {
+	if bytes.ContainsAny(d.text, "\r\u0085\u2028\u2029") {
 		return refused(d.file, "use line feeds alone", "the file has line ends of several kinds")
 	}
 	r := &yamlReader{document: d, begins: []int{0}, shared: map[*yaml.Node]*node{}}
@@ -189,8 +189,9 @@ func plainYAML(y *yaml.Node) (any, bool) {
 			out[y.Content[i].Value] = v
 		}
 		return out, true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // scalarYAML returns the value of a scalar of the types that JSON has.

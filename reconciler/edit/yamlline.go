@@ -33,10 +33,11 @@ func (d *document) block(path []string, value any, indent string) string {
 	if !ok || len(members) == 0 {
 		return head + " " + d.render(value, indent, false)
 	}
+	out := []string{head}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		head += "\n" + d.block([]string{name}, members[name], inner)
+		out = append(out, d.block([]string{name}, members[name], inner))
 	}
-	return head
+	return strings.Join(out, "\n")
 }
 
 // insertLines adds a field to a block behind the others.

@@ -107,7 +107,7 @@ func (r *yamlReader) quoted(begin int) int {
 func (r *yamlReader) plainInFlow(begin int) int {
 	text := r.document.text
 	end := begin
-	for ; end < len(text) && bytes.IndexByte([]byte(",[]{}"), text[end]) < 0; end++ {
+	for ; end < len(text) && strings.IndexByte(",[]{}", text[end]) < 0; end++ {
 		if text[end] == '#' && end > begin && strings.IndexByte(" \t\n", text[end-1]) >= 0 {
 			break
 		}

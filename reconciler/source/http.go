@@ -150,7 +150,7 @@ func (t *httpTalk) send(ctx context.Context, body []byte) (io.ReadCloser, error)
 		return nil, plain(err)
 	}
 	req.Header.Set("Content-Type", "application/x-"+string(t.service)+"-request")
-	res, err := t.do(req, "application/x-"+string(t.service)+"-result") //nolint:bodyclose // whoever reads the answer closes it
+	res, err := t.do(req, "application/x-"+string(t.service)+"-result")
 	if err != nil {
 		return nil, err
 	}

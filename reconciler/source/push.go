@@ -22,10 +22,10 @@ import (
 // maxReport bounds what a server answers to a push.
 const maxReport = 1 << 20
 
-// pushRefusal is a push that the server, or a hook of it, does not take.
-type pushRefusal struct{ text string }
+// refusalError is a push that the server, or a hook of it, does not take.
+type refusalError struct{ text string }
 
-func (e *pushRefusal) Error() string { return "the server refuses the push: " + e.text }
+func (e *refusalError) Error() string { return "the server refuses the push: " + e.text }
 
 // push sends a delivery to git-receive-pack. The server moves the branch only if
 // it stands where we saw it, so that nothing is ever pushed over.
@@ -88,7 +88,7 @@ func updating(caps *capability.List, d *delivery) *packp.ReferenceUpdateRequest 
 // report reads whether the server took a delivery, and what it said beside that.
 func (l *remoteLook) report(answer io.ReadCloser, req *packp.ReferenceUpdateRequest, d *delivery) (string, error) {
 	defer func() { _ = answer.Close() }() // it was read to its end, or is of no use
-	var r io.Reader = io.LimitReader(answer, maxReport)
+	r := io.LimitReader(answer, maxReport)
 	said := new(tail)
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		demuxer := sideband.NewDemuxer(sideband.Sideband64k, r)
@@ -131,7 +131,7 @@ func (l *remoteLook) refusedPush(ctx context.Context, d *delivery, said string, 
 	if said = strings.TrimSpace(said); said != "" {
 		text += ": " + said
 	}
-	return &pushRefusal{text}
+	return &refusalError{text}
 }
 
 // take keeps what was pushed, so that it need not be fetched.
@@ -161,7 +161,7 @@ func packOf(objects []written) ([]byte, error) {
 // pushFault is fault for what goes wrong with a push; sent says that it may have
 // happened.
 func (s *Source) pushFault(err error, sent bool) error {
-	if refusal, ok := errors.AsType[*pushRefusal](err); ok {
+	if refusal, ok := errors.AsType[*refusalError](err); ok {
 		e := fault.New(fault.Stalled, "PushRefused", "the server refuses the push: %s", s.redacted(refusal.text))
 		e.Hint = "the branch may be protected: let gatewright push to it, or have changes proposed on branches of their own"
 		err = e

@@ -62,7 +62,7 @@ func (w *workFiles) clean() error {
 		if err := w.inPlace(e.path); err != nil {
 			return err
 		}
-		content, err := readRegular(w.path(e.path), DefaultFileSize)
+		content, err := readRegular(w.path(e.path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			changed = changed || !e.old.IsZero()

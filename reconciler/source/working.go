@@ -196,7 +196,7 @@ func join(dir, name string) string {
 
 // readRegular reads a file that was found to be a regular one, and refuses
 // what stands there now if it is not.
-func readRegular(file string, limit int64) ([]byte, error) {
+func readRegular(file string) ([]byte, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|noFollow, 0)
 	if err != nil {
 		return nil, err
@@ -205,9 +205,9 @@ func readRegular(file string, limit int64) ([]byte, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(err, errors.New("it is no longer a regular file"))
 	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
+	content, err := io.ReadAll(io.LimitReader(f, DefaultFileSize+1))
+	if err == nil && int64(len(content)) > DefaultFileSize {
+		err = fmt.Errorf("%w: more than %d bytes", errTooLarge, int64(DefaultFileSize))
 	}
 	return content, err
 }

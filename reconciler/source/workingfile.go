@@ -122,10 +122,10 @@ func (c *copier) regular(file, name string) error {
 	e := schema.Entry{Path: name, Mode: schema.ModeRegular, Size: info.Size()}
 	if info.Size() > DefaultFileSize {
 		e.Digest = fmt.Sprintf("stat:%s:%d:%d", name, info.Size(), info.ModTime().UnixNano())
-		e.Read = func() ([]byte, error) { return readRegular(file, DefaultFileSize) }
+		e.Read = func() ([]byte, error) { return readRegular(file) }
 		return c.add(e)
 	}
-	content, err := readRegular(file, DefaultFileSize)
+	content, err := readRegular(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -150,7 +150,7 @@ func (c *copier) reread(file, digest string, content []byte) func() ([]byte, err
 		return func() ([]byte, error) { return slices.Clone(content), nil }
 	}
 	return func() ([]byte, error) {
-		content, err := readRegular(file, DefaultFileSize)
+		content, err := readRegular(file)
 		if err != nil {
 			return nil, unreadableFile(file, err)
 		}
