@@ -25,6 +25,7 @@ type failure struct {
 //	---------------------+--------+-----------------------------
 //	desk.ErrUnknown      | 404    | not found
 //	desk.ErrForbidden    | 403    | not allowed
+//	desk.InvalidError    | 422    | what was typed cannot be
 //	conflict, unsafe     | 409    | somebody was first, or it is not safe
 //	transient            | 503    | try again; 429 where there is a limit
 //	waiting, stalled     | 422    | it cannot be done now
@@ -38,6 +39,10 @@ func failed(err error) *failure {
 	case errors.Is(err, desk.ErrForbidden):
 		f.Title, f.status = "Not allowed", http.StatusForbidden
 		f.Message = "Your role does not allow this."
+		return f
+	}
+	if _, ok := errors.AsType[*desk.InvalidError](err); ok {
+		f.Title, f.status = "That cannot be", http.StatusUnprocessableEntity
 		return f
 	}
 	var at *fault.Error

@@ -35,7 +35,8 @@ type authentication struct {
 // formOf fills the form with what a spec says. For a binding that has no OAuth
 // it has what people usually want.
 func formOf(a *schema.Authentication) authentication {
-	f := authentication{Header: "Authorization", Prefix: "Bearer"}
+	usual := edit.OAuth2()
+	f := authentication{Header: usual.Header, Prefix: usual.Prefix, ForwardToken: usual.ForwardToken}
 	if a == nil {
 		return f
 	}

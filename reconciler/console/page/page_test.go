@@ -106,7 +106,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"unknown": {desk.ErrUnknown, 404, "There is no such agent"}, "forbidden": {desk.ErrForbidden, 403, "Your role does not allow this"},
 		"limited": {limited, 429, "too many"}, "moved": {moved, 409, "look at it again"}, "down": {down, 503, "Thunder is away"},
-		"odd": {errors.New("odd"), 500, "odd"},
+		"odd": {errors.New("odd"), 500, "odd"}, "invalid": {&desk.InvalidError{Field: "reason", Message: "it is missing"}, 422, "it is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,6 +238,20 @@ func TestStatic(t *testing.T) {
 		if w.Code != http.StatusOK || w.Body.Len() < 100 || !strings.HasPrefix(w.Header().Get("Cache-Control"), "public") {
 			t.Errorf("%s: %d, %d bytes, %s", path, w.Code, w.Body.Len(), w.Header().Get("Cache-Control"))
 		}
+	}
+}
+
+// TestOverviewSize: a full page of the overview stays small, however long names
+// are and whatever is wrong with each.
+func TestOverviewSize(t *testing.T) {
+	t.Parallel()
+	f := full()
+	long := row(strings.Repeat("a", 63), inventory.Stalled)
+	long.Message, long.Hint = strings.Repeat("m", 500), strings.Repeat("h", 200)
+	f.overview.Rows = slices.Repeat([]desk.Row{long}, 50)
+	f.overview.Total = 10000
+	if n := ask(t, f, admin, http.MethodGet, "/", nil).Body.Len(); n > 500_000 {
+		t.Errorf("the page has %d bytes", n)
 	}
 }
 

@@ -106,7 +106,8 @@ function follow() {
   });
   const events = new EventSource("/api/v1/events");
   const show = (on) => { state.dataset.liveState = on ? "on" : "off"; };
-  events.onopen = () => show(true);
+  // What happened between the page and the stream is told by nobody.
+  events.onopen = () => { show(true); look(); };
   events.onerror = () => show(false);
   for (const kind of ["bindings", "event", "run", "revision", "message"]) events.addEventListener(kind, look);
   addEventListener("pagehide", () => events.close());
