@@ -38,7 +38,9 @@ func (a *Access) fail(w http.ResponseWriter, r *http.Request, m message) {
 	if strings.HasPrefix(r.URL.Path, pathAPI) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(m.Status)
-		_ = json.NewEncoder(w).Encode(problem{Type: "about:blank", Title: m.Title, Status: m.Status, Detail: m.Text}) // whoever asked has gone
+		if err := json.NewEncoder(w).Encode(problem{Type: "about:blank", Title: m.Title, Status: m.Status, Detail: m.Text}); err != nil {
+			a.Log.Debug("a problem was not written to its end", "error", err)
+		}
 		return
 	}
 	a.show(w, m)

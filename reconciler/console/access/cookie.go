@@ -27,7 +27,7 @@ func (a *Access) cookieName(what string) string {
 
 // cookie is a cookie that no script sees.
 func (a *Access) cookie(name, value string, life time.Duration) *http.Cookie {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // on loopback there is no https
 		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteStrictMode,
 		MaxAge: int(life / time.Second),
 	}

@@ -119,7 +119,7 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 		p.change(claims)
 	}
 	header := map[string]any{"typ": "JWT"}
-	id := ""
+	var id string
 	if p.forge != nil {
 		id = p.forge(header, claims)
 	} else {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -38,9 +39,7 @@ func TestOrigin(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://direct.example/", nil)
 		r.RemoteAddr = tt.peer
-		for k, v := range tt.header {
-			r.Header[k] = v
-		}
+		maps.Copy(r.Header, tt.header)
 		if got := a.originOf(r); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}

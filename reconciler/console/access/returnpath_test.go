@@ -13,6 +13,7 @@ func TestReturnPath(t *testing.T) {
 		"/runs?page=2&x=%2F%2Fy":        "/runs?page=2&x=%2F%2Fy",
 		"/agents/acme/travel/a/b#part":  "/agents/acme/travel/a/b",
 		"":                              "/",
+		"\x20//evil.example":            "/",
 		"runs":                          "/",
 		"https://evil.example":          "/",
 		"//":                            "/", // a name that is empty
@@ -22,7 +23,6 @@ func TestReturnPath(t *testing.T) {
 		`\\evil.example`:                "/",
 		"/\t/evil.example":              "/",
 		"/\n/evil.example":              "/",
-		" //evil.example":               "/",
 		"/a//evil.example":              "/",
 		"/%2Fevil.example":              "/",
 		"/.//evil.example":              "/",

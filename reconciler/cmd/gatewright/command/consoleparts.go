@@ -111,12 +111,12 @@ func (a *App) tellConsole(ctx context.Context, w *wired, l net.Listener) error {
 	if !w.cfg.Console.Links() {
 		return nil
 	}
-	link, ends, err := makeLink(ctx, w.store, w.cfg)
+	link, _, err := makeLink(ctx, w.store, w.cfg)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.Err, "gatewright: console: %s\n", link)
-	fmt.Fprintf(a.Err, "gatewright: hint: the link works once, until %s; `gatewright console link` prints another\n", ends.Local().Format(time.TimeOnly))
+	fmt.Fprintf(a.Err, "gatewright: hint: the link works once, for %s; `gatewright console link` prints another\n", access.LinkLife)
 	return nil
 }
 
