@@ -41,8 +41,16 @@ func (l diskLook) push(ctx context.Context, d *delivery) (err error) {
 		}
 		defer work.unlock()
 		// Only under the lock does nobody switch branches.
-		if again, err := l.checkedOut(d); err != nil || again == nil {
-			return errors.Join(err, errMoved)
+		if again, err := l.checkedOut(d); err != nil {
+			return err
+		} else if again == nil {
+			return errMoved
+		}
+		// Whoever held the lock may have moved the branch, and its files with it.
+		if _, id, err := l.lookup(d.ref); err != nil {
+			return err
+		} else if id != d.old {
+			return errMoved
 		}
 		if err := work.clean(); err != nil {
 			return err
