@@ -44,12 +44,25 @@ func drawAuthentication(t *rapid.T) schema.Authentication {
 	}
 	auth.Validity = rapid.SampledFrom([]schema.Seconds{0, 60, 3600}).Draw(t, "validity")
 	auth.Test = rapid.SampledFrom([]schema.Choice{schema.Unsaid, schema.Yes, schema.No}).Draw(t, "test")
+	auth.Rotation = drawRotation(t)
 	for _, name := range []string{"mobile", "partner-x"} {
 		if rapid.Bool().Draw(t, name) {
-			auth.Clients = append(auth.Clients, schema.Client{Name: name})
+			c := schema.Client{Name: name, Rotation: drawRotation(t)}
+			if rapid.IntRange(0, 3).Draw(t, "key") == 0 {
+				c.AuthMethod = schema.AuthPrivateKey
+			}
+			auth.Clients = append(auth.Clients, c)
 		}
 	}
 	return auth
+}
+
+// drawRotation draws a schedule, or none.
+func drawRotation(t *rapid.T) *schema.Rotation {
+	if rapid.Bool().Draw(t, "scheduled") {
+		return nil
+	}
+	return &schema.Rotation{Every: 3600, Overlap: rapid.SampledFrom([]schema.Seconds{0, 600}).Draw(t, "overlap")}
 }
 
 // drawAgents draws specs: none, some or all of a few agents in one or two

@@ -31,17 +31,20 @@ type pass struct {
 	suspended  map[resource.Binding]string
 	proved     map[resource.Binding]bool
 	blocked    string
+	// now is the time of it all, and rotate what somebody asked to rotate.
+	now    time.Time
+	rotate map[resource.ID]plan.Rotation
 }
 
 func newPass(w *memory.World, want desired.Set) *pass {
-	return &pass{world: w, targets: w.Targets(), want: want}
+	return &pass{world: w, targets: w.Targets(), want: want, now: start}
 }
 
 // observe asks for what is wanted and what is owned.
 func (p *pass) observe(ctx context.Context) plan.Input {
 	in := plan.Input{
 		Desired: p.want, Observed: map[resource.ID]resource.Observed{}, Suspended: p.suspended, Proved: p.proved, PruneBlocked: p.blocked,
-		OwnedIn: map[string]int{}, Now: start,
+		OwnedIn: map[string]int{}, Now: p.now, Rotate: p.rotate,
 	}
 	wanted, present := map[resource.ID]bool{}, map[resource.Binding]bool{}
 	for _, b := range p.want.Bindings {
@@ -89,7 +92,7 @@ func (p *pass) look(ctx context.Context, in plan.Input, r resource.Resource) {
 // carryOut carries out a plan, binding by binding, and returns the failures.
 func (p *pass) carryOut(ctx context.Context, in plan.Input, made plan.Plan) []error {
 	e := apply.Executor{
-		Targets: p.targets, Prover: prover{p.world}, Record: forgetful{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Targets: p.targets, Prover: prover{p.world}, Record: forgetful{}, Now: func() time.Time { return p.now }, Log: slog.New(slog.DiscardHandler),
 	}
 	var errs []error
 	for _, b := range bindingsOf(made) {
