@@ -54,7 +54,7 @@ func configuration(version string) huma.Config {
 	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[schema.Choice](), reflect.TypeFor[*bool]())
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "A token of the console's OpenID provider, for machines."},
-		"cookie": {Type: "apiKey", In: "cookie", Name: "session", Description: "The session of somebody who has logged in with a browser."},
+		"cookie": {Type: "apiKey", In: "cookie", Name: "__Host-gatewright", Description: "The session of somebody who has logged in with a browser; gatewright-PORT where it is served without TLS."},
 	}
 	c.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
 	return c
@@ -99,10 +99,10 @@ func unkept(h http.Handler) http.Handler {
 
 // Place is the binding that a path names.
 type Place struct {
-	Organization string `path:"organization" maxLength:"63" example:"acme"`
-	Project      string `path:"project" maxLength:"63" example:"travel"`
-	Agent        string `path:"agent" maxLength:"63" example:"booking"`
-	Environment  string `path:"environment" maxLength:"63" example:"production"`
+	Organization string `example:"acme"       maxLength:"63" path:"organization"`
+	Project      string `example:"travel"     maxLength:"63" path:"project"`
+	Agent        string `example:"booking"    maxLength:"63" path:"agent"`
+	Environment  string `example:"production" maxLength:"63" path:"environment"`
 }
 
 func (p Place) binding() resource.Binding {

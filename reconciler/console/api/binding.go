@@ -15,17 +15,17 @@ import (
 
 // query is what GET /bindings is asked with.
 type query struct {
-	Organization string `query:"organization" maxLength:"63"`
-	Project      string `query:"project" maxLength:"63"`
-	Agent        string `query:"agent" maxLength:"63"`
-	Environment  string `query:"environment" maxLength:"63"`
-	Status       string `query:"status" enum:"converged,pending,waiting,stalled,failing,conflict,suspended,locked,orphaned"`
-	Scheme       string `query:"scheme" enum:"oauth2,apiKey,none"`
-	Search       string `query:"search" maxLength:"200" doc:"Part of an identity, an environment or a client id, in any case."`
-	Sort         string `query:"sort" enum:"name,environment,scheme,status,proof,updated" default:"name"`
+	Organization string `maxLength:"63"                                                                      query:"organization"`
+	Project      string `maxLength:"63"                                                                      query:"project"`
+	Agent        string `maxLength:"63"                                                                      query:"agent"`
+	Environment  string `maxLength:"63"                                                                      query:"environment"`
+	Status       string `enum:"converged,pending,waiting,stalled,failing,conflict,suspended,locked,orphaned" query:"status"`
+	Scheme       string `enum:"oauth2,apiKey,none"                                                           query:"scheme"`
+	Search       string `doc:"Part of an identity, an environment or a client id, in any case."              maxLength:"200"                                     query:"search"`
+	Sort         string `default:"name"                                                                      enum:"name,environment,scheme,status,proof,updated" query:"sort"`
 	Descending   bool   `query:"descending"`
-	Offset       int    `query:"offset" minimum:"0"`
-	Limit        int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Offset       int    `minimum:"0"                                                                         query:"offset"`
+	Limit        int    `default:"50"                                                                        maximum:"500"                                       minimum:"1"    query:"limit"`
 }
 
 // clients is the body of GET …/clients.
@@ -61,8 +61,8 @@ func (s service) bindings() {
 		})
 	huma.Register(s.api, s.operation("get-plan", http.MethodGet, prefix+"/plan", tagBindings, "What would be done for a revision, to what you may see"),
 		func(ctx context.Context, in *struct {
-			Revision string `query:"revision" maxLength:"200" doc:"A commit, a branch or a tag; the newest by default."`
-			Scope    string `query:"scope" maxLength:"300" doc:"As acme/travel@production; everything by default."`
+			Revision string `doc:"A commit, a branch or a tag; the newest by default." maxLength:"200" query:"revision"`
+			Scope    string `doc:"As acme/travel@production; everything by default."   maxLength:"300" query:"scope"`
 		}) (*answer[desk.Pending], error) {
 			scope, err := scopeOf("query.scope", in.Scope)
 			if err != nil {

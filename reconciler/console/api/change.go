@@ -13,9 +13,9 @@ import (
 
 // change is a change of the spec of the binding that the path names.
 type change struct {
-	Edits   []edit.Edit `json:"edits" maxItems:"200"`
-	Summary string      `json:"summary,omitempty" maxLength:"200" doc:"The subject of the commit; one is made by default."`
-	Base    string      `json:"base,omitempty" maxLength:"64" doc:"The revision that was seen; refused if the file has changed since."`
+	Edits   []edit.Edit `json:"edits"                                                             maxItems:"200"`
+	Summary string      `doc:"The subject of the commit; one is made by default."                 json:"summary,omitempty" maxLength:"200"`
+	Base    string      `doc:"The revision that was seen; refused if the file has changed since." json:"base,omitempty"    maxLength:"64"`
 }
 
 // toChange is a change, and of what.

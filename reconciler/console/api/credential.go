@@ -15,9 +15,9 @@ import (
 type Credential struct {
 	desk.Credential
 
-	ClientSecret  string `json:"client_secret,omitempty" doc:"For clients that authenticate with a secret."`
-	PrivateKey    string `json:"private_key,omitempty" doc:"PKCS #8 in PEM, for clients that authenticate with a key."`
-	WrappingToken string `json:"wrapping_token,omitempty" doc:"OpenBAO gives the credential for it, once: bao unwrap."`
+	ClientSecret  string `doc:"For clients that authenticate with a secret."              json:"client_secret,omitempty"`
+	PrivateKey    string `doc:"PKCS #8 in PEM, for clients that authenticate with a key." json:"private_key,omitempty"`
+	WrappingToken string `doc:"OpenBAO gives the credential for it, once: bao unwrap."    json:"wrapping_token,omitempty"`
 }
 
 // credentialOf is a credential with what it hides.
@@ -35,7 +35,7 @@ func credentialOf(c desk.Credential) Credential {
 type ClientPlace struct {
 	Place
 
-	Client string `path:"client" maxLength:"63" example:"mobile-app"`
+	Client string `example:"mobile-app" maxLength:"63" path:"client"`
 }
 
 // credentials registers what hands out and replaces secrets.
@@ -45,7 +45,7 @@ func (s service) credentials() {
 			ClientPlace
 
 			Body *struct {
-				WrapTTL int `json:"wrapTTL,omitempty" minimum:"0" maximum:"86400" doc:"Seconds: a token in place of the secret, for which OpenBAO gives it once within that time."`
+				WrapTTL int `doc:"Seconds: a token in place of the secret, for which OpenBAO gives it once within that time." json:"wrapTTL,omitempty" maximum:"86400" minimum:"0"`
 			}
 		}) (*answer[Credential], error) {
 			wrap := time.Duration(0)

@@ -19,8 +19,8 @@ type suspensions struct {
 
 // suspension asks for one.
 type suspension struct {
-	Scope  string    `json:"scope" minLength:"1" maxLength:"300" doc:"As acme/travel@production, or * for everything."`
-	Reason string    `json:"reason" minLength:"1" maxLength:"500"`
+	Scope  string    `doc:"As acme/travel@production, or * for everything." json:"scope"    maxLength:"300" minLength:"1"`
+	Reason string    `json:"reason"                                         maxLength:"500" minLength:"1"`
 	Until  time.Time `json:"until"`
 }
 
@@ -45,7 +45,7 @@ func (s service) orders() {
 	resume.DefaultStatus = http.StatusNoContent
 	huma.Register(s.api, resume,
 		func(ctx context.Context, in *struct {
-			Scope string `query:"scope" required:"true" minLength:"1" maxLength:"300"`
+			Scope string `maxLength:"300" minLength:"1" query:"scope" required:"true"`
 		}) (*struct{}, error) {
 			scope, err := scopeOf("query.scope", in.Scope)
 			if err != nil {

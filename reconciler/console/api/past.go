@@ -42,8 +42,8 @@ type Me struct {
 
 // Grant is a role within a scope.
 type Grant struct {
-	Role  string `json:"role" enum:"viewer,developer,admin"`
-	Scope string `json:"scope" doc:"As acme/travel@production, or * for everything."`
+	Role  string `enum:"viewer,developer,admin"                         json:"role"`
+	Scope string `doc:"As acme/travel@production, or * for everything." json:"scope"`
 }
 
 // roles are the words for roles.
@@ -51,12 +51,12 @@ var roles = map[access.Role]string{access.Viewer: "viewer", access.Developer: "d
 
 // which selects events.
 type which struct {
-	Actor  string    `query:"actor" maxLength:"300"`
-	Action string    `query:"action" maxLength:"63"`
-	Scope  string    `query:"scope" maxLength:"300" doc:"As acme/travel@production."`
+	Actor  string    `maxLength:"300"                               query:"actor"`
+	Action string    `maxLength:"63"                                query:"action"`
+	Scope  string    `doc:"As acme/travel@production."              maxLength:"300" query:"scope"`
 	Since  time.Time `query:"since"`
-	Before int64     `query:"before" minimum:"0" doc:"Only events with a smaller id, to page."`
-	Limit  int       `query:"limit" minimum:"1" maximum:"10000" default:"100"`
+	Before int64     `doc:"Only events with a smaller id, to page." minimum:"0"     query:"before"`
+	Limit  int       `default:"100"                                 maximum:"10000" minimum:"1"    query:"limit"`
 }
 
 func (w *which) filter() (inventory.EventFilter, error) {
@@ -72,18 +72,18 @@ func (s service) past() {
 		func(ctx context.Context, in *struct {
 			Place
 
-			Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
+			Limit int `default:"100" maximum:"500" minimum:"1" query:"limit"`
 		}) (*answer[desk.Past], error) {
 			return answered(s.desk.Past(ctx, access.From(ctx), in.binding(), in.Limit))
 		})
 	huma.Register(s.api, s.operation("list-runs", http.MethodGet, prefix+"/runs", tagHistory, "Passes and applies, newest first"),
 		func(ctx context.Context, in *struct {
-			Kind        string    `query:"kind" enum:"pass,apply"`
-			Environment string    `query:"environment" maxLength:"63"`
-			Revision    string    `query:"revision" maxLength:"64"`
+			Kind        string    `enum:"pass,apply"                           query:"kind"`
+			Environment string    `maxLength:"63"                              query:"environment"`
+			Revision    string    `maxLength:"64"                              query:"revision"`
 			Since       time.Time `query:"since"`
-			Before      int64     `query:"before" minimum:"0" doc:"Only runs with a smaller id, to page."`
-			Limit       int       `query:"limit" minimum:"1" maximum:"500" default:"100"`
+			Before      int64     `doc:"Only runs with a smaller id, to page." minimum:"0"         query:"before"`
+			Limit       int       `default:"100"                               maximum:"500"       minimum:"1"    query:"limit"`
 		}) (*answer[runs], error) {
 			found, err := s.desk.Runs(ctx, access.From(ctx), inventory.RunFilter{
 				Kind: inventory.RunKind(in.Kind), Environment: in.Environment, Revision: in.Revision, Since: in.Since,
@@ -93,8 +93,8 @@ func (s service) past() {
 		})
 	huma.Register(s.api, s.operation("get-run", http.MethodGet, prefix+"/runs/{run}", tagHistory, "The steps of a run, newest first"),
 		func(ctx context.Context, in *struct {
-			Run   int64 `path:"run" minimum:"1"`
-			Limit int   `query:"limit" minimum:"1" maximum:"10000" default:"100"`
+			Run   int64 `minimum:"1"   path:"run"`
+			Limit int   `default:"100" maximum:"10000" minimum:"1" query:"limit"`
 		}) (*answer[steps], error) {
 			found, err := s.desk.Steps(ctx, access.From(ctx), inventory.RunID(in.Run), in.Limit)
 			return answered(steps{Steps: found}, err)

@@ -15,12 +15,12 @@ import (
 )
 
 // Problem is an error as an answer (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // what RFC 9457 calls it, and the name of its schema
 	huma.ErrorModel
 
-	Class  fault.Class `json:"class,omitempty" doc:"What kind of trouble it is: transient, waiting, stalled, conflict, unsafe or unknown outcome."`
-	Reason string      `json:"reason,omitempty" doc:"A word for machines, as RateLimited."`
-	Hint   string      `json:"hint,omitempty" doc:"What to do about it."`
+	Class  fault.Class `doc:"What kind of trouble it is: transient, waiting, stalled, conflict, unsafe or unknown outcome." json:"class,omitempty"`
+	Reason string      `doc:"A word for machines, as RateLimited."                                                          json:"reason,omitempty"`
+	Hint   string      `doc:"What to do about it."                                                                          json:"hint,omitempty"`
 
 	retryAfter time.Duration
 }

@@ -17,7 +17,7 @@ import (
 type Token struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in" doc:"In seconds."`
+	ExpiresIn   int    `doc:"In seconds."   json:"expires_in"`
 	desk.Token
 }
 
@@ -28,7 +28,7 @@ func (s service) trials() {
 			Place
 
 			Body *struct {
-				Client string `json:"client,omitempty" maxLength:"63" doc:"By default that for tests or, where there is none, the binding's own."`
+				Client string `doc:"By default that for tests or, where there is none, the binding's own." json:"client,omitempty" maxLength:"63"`
 			}
 		}) (*answer[Token], error) {
 			client := ""

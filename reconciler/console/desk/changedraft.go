@@ -40,6 +40,9 @@ func (d *Desk) propose(ctx context.Context, who access.Principal, c Change, revi
 	if err := c.check(who); err != nil {
 		return nil, err
 	}
+	if err := d.allow(who, ActionCommit); err != nil {
+		return nil, err
+	}
 	if _, err := d.environment(c.Binding); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ var perMinute = map[string]int{
 	ActionToken:  30,
 	ActionTry:    60,
 	ActionProve:  10,
+	// What a change leads to is evaluated and planned each time.
+	ActionCommit: 60,
 }
 
 // maxLimited is how many persons and actions are remembered. Who is not is like

@@ -24,7 +24,7 @@ const (
 
 // Notice says that something has changed, so that whoever shows it looks again.
 type Notice struct {
-	Kind string `json:"kind" enum:"bindings,event,run,revision"`
+	Kind string `enum:"bindings,event,run,revision" json:"kind"`
 	// Bindings are those that have changed, sorted; none means many.
 	Bindings []resource.Binding `json:"bindings,omitempty"`
 	At       time.Time          `json:"at"`

@@ -80,5 +80,5 @@ func (p *pages) rotate(w http.ResponseWriter, r *http.Request) {
 		p.showAgent(w, r, a, err)
 		return
 	}
-	http.Redirect(w, r, a.Path("consume")+"?said=rotate", http.StatusSeeOther)
+	saying(w, r, a.Path("consume"), "rotate")
 }

@@ -28,7 +28,7 @@ func (p *pages) suspend(w http.ResponseWriter, r *http.Request) {
 		p.showAgent(w, r, a, err)
 		return
 	}
-	http.Redirect(w, r, a.Path("history")+"?said=suspend", http.StatusSeeOther)
+	saying(w, r, a.Path("history"), "suspend")
 }
 
 // resume ends a suspension.
@@ -45,5 +45,5 @@ func (p *pages) resume(w http.ResponseWriter, r *http.Request) {
 		p.showAgent(w, r, a, err)
 		return
 	}
-	http.Redirect(w, r, a.Path("history")+"?said=resume", http.StatusSeeOther)
+	saying(w, r, a.Path("history"), "resume")
 }

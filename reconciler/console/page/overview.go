@@ -1,6 +1,7 @@
 package page
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -92,9 +93,7 @@ func (o overviewPage) SortBy(column string) string {
 	}
 	sorted := o
 	sorted.form = url.Values{}
-	for key, values := range o.form {
-		sorted.form[key] = values
-	}
+	maps.Copy(sorted.form, o.form)
 	sorted.form.Set("order", order)
 	return sorted.With("sort", column)
 }
@@ -142,5 +141,5 @@ func (p *pages) sync(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/?said=sync", http.StatusSeeOther)
+	saying(w, r, "/", "sync")
 }

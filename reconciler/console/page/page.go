@@ -166,3 +166,8 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, status int, name st
 		p.Log.DebugContext(r.Context(), "a page was not read to its end", "page", name, "error", err)
 	}
 }
+
+// saying leads to another page of the console, which says what was done.
+func saying(w http.ResponseWriter, r *http.Request, path, word string) {
+	http.Redirect(w, r, path+"?said="+word, http.StatusSeeOther) //nolint:gosec // path is one of pathOf, which begins with a single slash
+}

@@ -177,7 +177,7 @@ func TestActs(t *testing.T) {
 		t.Errorf("suspended until %s", f.suspended)
 	}
 	ask(t, f, admin, http.MethodPost, at+"/test/try", url.Values{"method": {"POST"}, "path": {"/p"}, "headers": {"a: b\r\nA: c\n"}, "body": {"x"}, "client": {"own"}})
-	if r := f.request; r.Method != "POST" || r.Path != "/p" || !slices.Equal(r.Header["A"], []string{"b", "c"}) || string(r.Body) != "x" || r.Client != "own" {
+	if r := f.request; r.Method != http.MethodPost || r.Path != "/p" || !slices.Equal(r.Header["A"], []string{"b", "c"}) || string(r.Body) != "x" || r.Client != "own" {
 		t.Errorf("request %+v", r)
 	}
 }

@@ -152,11 +152,11 @@ func (s *server) refusal(resp *http.Response, text []byte) error {
 	if json.Unmarshal(text, &p) != nil || p.Title == "" {
 		return s.foreign(resp)
 	}
-	detail := cmp.Or(p.Detail, p.Title)
+	details := []string{cmp.Or(p.Detail, p.Title)}
 	for _, e := range p.Errors {
-		detail += fmt.Sprintf("; %s: %s", e.Location, e.Message)
+		details = append(details, e.Location+": "+e.Message)
 	}
-	f := &fault.Error{Class: cmp.Or(p.Class, fault.Stalled), Target: "console", Reason: p.Reason, Hint: p.Hint, Err: errors.New(detail)}
+	f := &fault.Error{Class: cmp.Or(p.Class, fault.Stalled), Target: "console", Reason: p.Reason, Hint: p.Hint, Err: errors.New(strings.Join(details, "; "))}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		f.Hint = cmp.Or(f.Hint, "the token is expired, or not for this console; get a new one")

@@ -83,35 +83,35 @@ func Binding(organization, project, agent string) resource.Binding {
 }
 
 // New makes a scene in which nothing was pushed.
-func New(t testing.TB) *Scene {
-	t.Helper()
-	s := &Scene{T: t, World: memory.New(), pushes: make(chan struct{}, 1), Elsewhere: &Count{}, Logs: &Logs{}}
-	s.issuer = serve(t, s.token)
-	s.World.URL = serve(t, s.call)
-	s.elsewhere = serve(t, func(http.ResponseWriter, *http.Request) { s.Elsewhere.Add() })
+func New(tb testing.TB) *Scene {
+	tb.Helper()
+	s := &Scene{T: tb, World: memory.New(), pushes: make(chan struct{}, 1), Elsewhere: &Count{}, Logs: &Logs{}}
+	s.issuer = serve(tb, s.token)
+	s.World.URL = serve(tb, s.call)
+	s.elsewhere = serve(tb, func(http.ResponseWriter, *http.Request) { s.Elsewhere.Add() })
 	store, err := inventory.Open(context.Background(), "sqlite::memory:", inventory.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := store.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	s.Store = store
 	log := slog.New(slog.NewTextHandler(s.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.Engine = loop.New(loop.Engine{
-		Source: s, Loader: s, Store: store, Log: log, Options: loop.Options{Lag: time.Millisecond, Now: s.Now},
+		Source: s, Loader: s, Store: store, Log: log, Options: loop.Options{Lag: time.Second, Now: s.Now},
 		Environments: []*loop.Environment{s.environment("development"), s.environment("production")},
 	})
 	s.Desk = &desk.Desk{Engine: s.Engine, Store: store, Repo: s, Log: log, Now: s.Now}
 	return s
 }
 
-func serve(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
+func serve(tb testing.TB, h http.HandlerFunc) string {
+	tb.Helper()
 	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return server.URL
 }
 
