@@ -167,7 +167,7 @@ func (b *browser) value(selector string) string {
 
 func (b *browser) kind(selector string) string {
 	b.t.Helper()
-	return get(b, chromedp.AttributeValue(chromedp.CSS(selector), "type")).Value
+	return get(b, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).type", selector)))
 }
 
 // text is what a person reads of an element.
