@@ -42,7 +42,12 @@ func TestConsole(t *testing.T) {
 		{"YAML is edited, too", b.yaml},
 		{"a conflict is shown", b.conflict},
 		{"a suspension", b.suspend},
+		{"a credential is wrapped", b.wrap},
+		{"a consumer is rotated", b.rotate},
+		{"a consumer is removed", b.remove},
 		{"history, runs and audit", b.past},
+		{"the audit is exported", b.export},
+		{"a change is proposed", b.propose},
 	} {
 		if t.Failed() {
 			return

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,12 +56,16 @@ func (p *pages) runs(w http.ResponseWriter, r *http.Request) {
 type auditPage struct {
 	Events []inventory.Event
 	Filter inventory.EventFilter
-	// Wrong is a binding in the filter that cannot be read.
+	// Scope is the binding that was typed, Wrong why it cannot be read.
+	Scope string
 	Wrong string
 	Older string
 	// Export is where the same can be had as CSV.
 	Export string
 }
+
+// exported is how many events one export holds at most.
+const exported = 10000
 
 // audit shows who did what.
 func (p *pages) audit(w http.ResponseWriter, r *http.Request) {
@@ -69,12 +74,16 @@ func (p *pages) audit(w http.ResponseWriter, r *http.Request) {
 	page := auditPage{Filter: inventory.EventFilter{
 		Actor: strings.TrimSpace(v.Get("actor")), Action: v.Get("action"), Before: before, Limit: pageOfRuns,
 	}}
-	if text := strings.TrimSpace(v.Get("binding")); text != "" {
-		scope, err := resource.ParseSelector(text)
+	if page.Scope = strings.TrimSpace(v.Get("scope")); page.Scope != "" {
+		scope, err := resource.ParseSelector(page.Scope)
 		if err != nil {
 			page.Wrong = err.Error()
 		}
 		page.Filter.Binding = resource.Binding(scope)
+	}
+	if page.Wrong != "" {
+		p.show(w, r, http.StatusUnprocessableEntity, "audit", frame{Section: "audit", Page: page})
+		return
 	}
 	var err error
 	if page.Events, err = p.desk.Audit(r.Context(), access.From(r.Context()), page.Filter); err != nil {
@@ -82,7 +91,9 @@ func (p *pages) audit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Del("before")
-	page.Export = "/api/v1/audit.csv?" + v.Encode()
+	export := maps.Clone(v)
+	export.Set("limit", strconv.Itoa(exported))
+	page.Export = "/api/v1/audit.csv?" + export.Encode()
 	if len(page.Events) == pageOfRuns {
 		v.Set("before", strconv.FormatInt(page.Events[len(page.Events)-1].ID, 10))
 		page.Older = "/audit?" + v.Encode()
