@@ -112,16 +112,18 @@ func joinClose(err error, l net.Listener) error {
 }
 
 // serveConsole serves the console beside the loop, if the configuration asks for
-// it. end waits until it is not served any more, after ctx has ended.
-func (a *App) serveConsole(ctx context.Context, w *wired) (end func(), err error) {
+// it. The loop goes on without one that cannot be served: what protects the APIs
+// does not hang on a port or a certificate of a page. end waits until it is not
+// served any more, after ctx has ended.
+func (a *App) serveConsole(ctx context.Context, w *wired) (end func()) {
 	if w.cfg.Console.Listen == "" {
-		return func() {}, nil
+		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	served, err := a.startConsole(ctx, w)
 	if err != nil {
-		cancel()
-		return nil, err
+		a.log.Error("the console is not served", "error", err, "hint", fault.HintOf(err))
+		return cancel
 	}
 	told := make(chan struct{})
 	go func() {
@@ -133,5 +135,5 @@ func (a *App) serveConsole(ctx context.Context, w *wired) (end func(), err error
 	return func() {
 		cancel()
 		<-told
-	}, nil
+	}
 }

@@ -90,11 +90,7 @@ func (a *App) serve(ctx context.Context, w *wired) error {
 		return err
 	}
 	defer end()
-	endConsole, err := a.serveConsole(ctx, w)
-	if err != nil {
-		return err
-	}
-	defer endConsole()
+	defer a.serveConsole(ctx, w)()
 	for ctx.Err() == nil {
 		lease := a.awaitLease(ctx, w)
 		if lease == nil {
