@@ -21,7 +21,7 @@ import (
 // Try sends a request to the API of a binding and nowhere else: below the URL
 // where its endpoint is seen to be, without a proxy, and a redirect is an answer
 // like any other. With a client a token of it is put in; should the API send it
-// back, it is taken out of the answer.
+// back, it is taken out of the answer. That it was sent is stored first.
 func (d *Desk) Try(ctx context.Context, who access.Principal, b Binding, r Request) (Response, error) {
 	if err := may(who, access.Developer, b); err != nil {
 		return Response{}, err
@@ -37,14 +37,12 @@ func (d *Desk) Try(ctx context.Context, who access.Principal, b Binding, r Reque
 	if err := t.ready(ctx, env, r); err != nil {
 		return Response{}, err
 	}
-	out, err := t.send(ctx)
-	said := fmt.Sprintf("%s %s", t.request.Method, t.request.URL.EscapedPath())
-	if err != nil {
-		said += ": no answer"
-	} else {
-		said += fmt.Sprintf(": %d", out.Status)
+	// Before it is sent: what it sets off at the API cannot be taken back if it
+	// cannot be recorded.
+	if err := d.event(ctx, who, ActionTry, b, client, t.request.Method+" "+t.request.URL.EscapedPath()); err != nil {
+		return Response{}, fmt.Errorf("not sent, since it could not be recorded: %w", err)
 	}
-	return out, errors.Join(err, d.event(ctx, who, ActionTry, b, client, said))
+	return t.send(ctx)
 }
 
 // trial is one request that is tried.

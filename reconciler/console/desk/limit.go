@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewright/gatewright/reconciler/console/access"
 	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/inventory"
 )
 
 // perMinute is how often one person may do what costs a target something, or
@@ -20,7 +21,19 @@ var perMinute = map[string]int{
 	ActionProve:  10,
 	// What a change leads to is evaluated and planned each time.
 	ActionCommit: 60,
+	// A page that is open looks at its binding whenever something happens, a
+	// second apart at most.
+	lookAtOne:            120,
+	lookAtAll:            6,
+	inventory.ActionSync: 6,
 }
+
+// Looks at the targets, which the daemon needs for itself. They are no acts, and
+// in no audit.
+const (
+	lookAtOne = "look at a binding"
+	lookAtAll = "look at a revision"
+)
 
 // maxLimited is how many persons and actions are remembered. Who is not is like
 // one who has asked for nothing yet.

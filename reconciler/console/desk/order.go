@@ -90,6 +90,9 @@ func (d *Desk) Sync(ctx context.Context, who access.Principal) error {
 	if !who.MayAny(access.Developer) {
 		return ErrForbidden
 	}
+	if err := d.allow(who, inventory.ActionSync); err != nil {
+		return err
+	}
 	if err := d.event(ctx, who, inventory.ActionSync, Binding{}, "", ""); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func (d *Desk) Pending(ctx context.Context, who access.Principal, b Binding) (Pe
 			return Pending{}, err
 		}
 	}
+	if err := d.allow(who, lookAtOne); err != nil {
+		return Pending{}, err
+	}
 	return d.pending(ctx, newest, loop.Scope{b: true})
 }
 
@@ -35,6 +38,9 @@ func (d *Desk) Pending(ctx context.Context, who access.Principal, b Binding) (Pe
 func (d *Desk) PlanAt(ctx context.Context, who access.Principal, revision string, scope resource.Selector) (Pending, error) {
 	if !who.MayAny(access.Viewer) {
 		return Pending{}, ErrForbidden
+	}
+	if err := d.allow(who, lookAtAll); err != nil {
+		return Pending{}, err
 	}
 	st, err := d.at(ctx, revision)
 	if err != nil {

@@ -141,6 +141,10 @@ func TestRevealUnrecorded(t *testing.T) {
 	if err == nil || !got.Secret.IsZero() {
 		t.Errorf("shown %t, %v", !got.Secret.IsZero(), err)
 	}
+	before := s.Called.Load()
+	if _, err := s.Desk.Try(t.Context(), desktest.Developer, desktest.Booking, desk.Request{Path: "/"}); err == nil || s.Called.Load() != before {
+		t.Errorf("sent %d times, %v", s.Called.Load()-before, err)
+	}
 }
 
 func TestRateLimit(t *testing.T) {

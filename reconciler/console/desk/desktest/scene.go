@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,8 +38,10 @@ type Scene struct {
 	Engine *loop.Engine
 	Desk   *desk.Desk
 	// Elsewhere counts the requests at a host that no endpoint is at.
-	Elsewhere *Count
-	Logs      *Logs
+	Elsewhere atomic.Int64
+	// Called counts those at the gateway.
+	Called atomic.Int64
+	Logs   *Logs
 
 	issuer    string
 	elsewhere string
@@ -85,10 +88,10 @@ func Binding(organization, project, agent string) resource.Binding {
 // New makes a scene in which nothing was pushed.
 func New(tb testing.TB) *Scene {
 	tb.Helper()
-	s := &Scene{T: tb, World: memory.New(), pushes: make(chan struct{}, 1), Elsewhere: &Count{}, Logs: &Logs{}}
+	s := &Scene{T: tb, World: memory.New(), pushes: make(chan struct{}, 1), Logs: &Logs{}}
 	s.issuer = serve(tb, s.token)
 	s.World.URL = serve(tb, s.call)
-	s.elsewhere = serve(tb, func(http.ResponseWriter, *http.Request) { s.Elsewhere.Add() })
+	s.elsewhere = serve(tb, func(http.ResponseWriter, *http.Request) { s.Elsewhere.Add(1) })
 	store, err := inventory.Open(context.Background(), "sqlite::memory:", inventory.Options{})
 	if err != nil {
 		tb.Fatal(err)
@@ -263,26 +266,6 @@ func Agent(organization, project, name string, scheme schema.Scheme, clients ...
 			{Name: "development", Authentication: auth}, {Name: "production", Authentication: auth},
 		},
 	}
-}
-
-// Count counts.
-type Count struct {
-	mu sync.Mutex
-	n  int
-}
-
-// Add counts one more.
-func (c *Count) Add() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n++
-}
-
-// N is how many there were.
-func (c *Count) N() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
 }
 
 // Logs keeps what was logged.

@@ -39,6 +39,7 @@ func (s *Scene) token(w http.ResponseWriter, r *http.Request) {
 // call answers as a gateway does, and behind it as an API that repeats what it
 // was asked.
 func (s *Scene) call(w http.ResponseWriter, r *http.Request) {
+	s.Called.Add(1)
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 4)
 	if len(parts) < 3 {
 		w.WriteHeader(http.StatusNotFound)
