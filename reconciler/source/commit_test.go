@@ -361,9 +361,24 @@ func TestCommitToAServerThatRefuses(t *testing.T) {
 	})
 }
 
-// TestCommitUnanswered: the server takes the push and the answer is lost.
+// TestCommitUnanswered: the server takes the push, and the answer is lost, or is
+// that of a proxy that has waited for too long.
 func TestCommitUnanswered(t *testing.T) {
 	t.Parallel()
+	for name, instead := range map[string]func(http.ResponseWriter){
+		"lost":      func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"a gateway": func(w http.ResponseWriter) { w.WriteHeader(http.StatusGatewayTimeout) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			unanswered(t, instead)
+		})
+	}
+}
+
+// unanswered commits to a server that takes the first push and answers instead.
+func unanswered(t *testing.T, instead func(http.ResponseWriter)) {
+	t.Helper()
 	bare, clone := newBare(t)
 	clone.commit("first", map[string]string{"a": "1"})
 	clone.push()
@@ -380,7 +395,7 @@ func TestCommitUnanswered(t *testing.T) {
 				return
 			}
 			h.ServeHTTP(&countingWriter{ResponseWriter: discard{http.Header{}}}, r)
-			panic(http.ErrAbortHandler)
+			instead(w)
 		})
 	})
 	s := open(t, source.Config{

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -53,7 +54,8 @@ func (l *remoteLook) push(ctx context.Context, d *delivery) error {
 	}
 	body.Write(pack)
 	answer, err := talk.send(ctx, body.Bytes())
-	if status := (*statusError)(nil); errors.As(err, &status) {
+	// A server that fails, or a proxy before it, may have passed the push on.
+	if status, ok := errors.AsType[*statusError](err); ok && status.status < http.StatusInternalServerError {
 		return err
 	}
 	if err != nil {
