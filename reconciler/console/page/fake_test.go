@@ -167,7 +167,7 @@ func full() *fake {
 			Waits:        []desk.Wait{{Status: inventory.Waiting, Reason: "NoTrait", Message: waiting.Message, Hint: waiting.Hint, Count: 1, Example: waiting.Binding.Binding}},
 			Running:      &desk.Revision{Hash: strings.Repeat("8f3a", 10), Author: "Ada", Subject: "booking: <b>protect</b>", At: now.Add(-time.Hour)},
 			Coming:       &desk.Revision{Hash: strings.Repeat("9c1d", 10), Author: "Bo", Subject: "next", At: now.Add(-time.Minute)},
-			Suspensions:  []inventory.Suspension{suspension}, Diagnostics: 2,
+			Suspensions:  []inventory.Suspension{suspension}, Diagnostics: 2, Unread: "the repository is away",
 		},
 		detail: desk.Detail{
 			Row: row("booking", inventory.Converged), File: "booking.cue", Environments: []string{"development", "production"},

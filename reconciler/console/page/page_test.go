@@ -25,7 +25,7 @@ var everything = map[string]struct {
 	form         url.Values
 	want         []string
 }{
-	"overview":      {"GET", "/", nil, []string{"concierge", "1 waiting", "booking: &lt;b&gt;protect&lt;/b&gt;", "the release does not hold the trait &lt;instance&gt;", "a fair"}},
+	"overview":      {"GET", "/", nil, []string{"concierge", "1 waiting", "booking: &lt;b&gt;protect&lt;/b&gt;", "the release does not hold the trait &lt;instance&gt;", "a fair", "the repository is away"}},
 	"configuration": {"GET", at, nil, []string{"Endpoint authentication", `value="ThunderKeyManager"`, "opens the API", "plan: 1 to update"}},
 	"test":          {"GET", at + "/test", nil, []string{"https://gw.example/booking", "Generate test token"}},
 	"consume":       {"GET", at + "/consume", nil, []string{"mobile-app", "https://id.example/oauth2/token", "Create OAuth application", "leaked"}},
