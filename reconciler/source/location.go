@@ -2,6 +2,7 @@ package source
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func (l location) String() string {
 	case "file":
 		return l.path
 	case "ssh":
-		return "ssh://" + l.user + "@" + l.host + "/" + strings.TrimPrefix(l.path, "/")
+		return (&url.URL{Scheme: l.scheme, User: url.User(l.user), Host: l.host, Path: "/" + strings.TrimPrefix(l.path, "/")}).String()
 	default:
 		return l.url()
 	}
@@ -117,6 +118,11 @@ func parseURL(scheme, repository string) (location, error) {
 func sshLocation(user, host, path string) (location, error) {
 	if strings.Trim(path, "/") == "" {
 		return location{}, misconfigured("the repository's address has no path after the host", "write it as git@host:path")
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]")); err != nil || !addr.Is6() {
+			return location{}, misconfigured("the host in brackets is no IPv6 address", "write it as git@host:path, or as git@[::1]:path")
+		}
 	}
 	return withSSHDefaults(location{scheme: "ssh", host: host, path: path, user: user})
 }

@@ -1,6 +1,12 @@
 package source
 
 import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1" //nolint:gosec // the format of packs, not a protection
+	"encoding/binary"
+	"errors"
+	"math"
 	"net/url"
 	"strings"
 	"testing"
@@ -98,6 +104,40 @@ func FuzzPack(f *testing.F) {
 		_, _ = indexPack(raw)
 		_, _, _ = outerBases(raw)
 	})
+}
+
+// TestPackThatLies: a count that the bytes cannot hold and a delta that makes a
+// bomb are refused before memory is taken for them.
+func TestPackThatLies(t *testing.T) {
+	t.Parallel()
+	pack := func(count uint32, entries ...[]byte) []byte {
+		out := binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), count)
+		out = append(out, bytes.Join(entries, nil)...)
+		sum := sha1.Sum(out) //nolint:gosec // the format of packs
+		return append(out, sum[:]...)
+	}
+	deflated := func(content []byte) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		if _, err := z.Write(content); err != nil || z.Close() != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for _, count := range []uint32{4, 1 << 20, math.MaxUint32} {
+		raw := pack(count, []byte{0x30}, deflated(nil))
+		if _, err := indexPack(raw); !errors.Is(err, errProtocol) {
+			t.Errorf("indexPack of %d objects in %d bytes: %v", count, len(raw), err)
+		}
+		if _, _, err := outerBases(raw); !errors.Is(err, errProtocol) {
+			t.Errorf("outerBases of %d objects in %d bytes: %v", count, len(raw), err)
+		}
+	}
+	bomb := binary.AppendUvarint([]byte{1}, maxInflated+1)
+	raw := pack(1, append([]byte{0x70 | byte(len(bomb))}, make([]byte, 20)...), deflated(bomb))
+	if _, _, err := outerBases(raw); !errors.Is(err, errTooLarge) {
+		t.Errorf("a delta that makes a bomb: %v", err)
+	}
 }
 
 // FuzzGlob: no pattern makes a panic.

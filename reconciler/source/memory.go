@@ -17,13 +17,26 @@ import (
 // indexed by inflating each.
 const maxInflated = 1 << 30
 
+// leastEntry is how many bytes an object takes in a pack at the least: one of
+// kind and size, and eight of a deflated nothing.
+const leastEntry = 9
+
+// plausible refuses a pack that counts more objects than its bytes can hold:
+// memory for each is taken before the first is read.
+func plausible(count uint32, size int) error {
+	if int64(count) > int64(size/leastEntry) {
+		return fmt.Errorf("%w: a pack of %d bytes counts %d objects", errProtocol, size, count)
+	}
+	return nil
+}
+
 // indexPack makes a received pack readable. An empty pack is none.
 func indexPack(raw []byte) ([]*pack, error) {
 	if len(raw) == 0 || len(raw) >= 12 && string(raw[:4]) == "PACK" && binary.BigEndian.Uint32(raw[8:]) == 0 {
 		return nil, nil
 	}
 	w := new(idxfile.Writer)
-	parser, err := packfile.NewParser(packfile.NewScanner(bytes.NewReader(raw)), guard{}, w)
+	parser, err := packfile.NewParser(packfile.NewScanner(bytes.NewReader(raw)), guard{size: len(raw)}, w)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProtocol, err)
 	}
@@ -42,11 +55,12 @@ func indexPack(raw []byte) ([]*pack, error) {
 	return []*pack{{name: sum.String(), idx: idx, open: open}}, nil
 }
 
-// guard stops the parser before it inflates a bomb into memory.
-type guard struct{}
+// guard stops the parser of a pack of size bytes before it takes memory for
+// objects that cannot be there, or inflates a bomb.
+type guard struct{ size int }
 
 // OnHeader implements packfile.Observer.
-func (guard) OnHeader(uint32) error { return nil }
+func (g guard) OnHeader(count uint32) error { return plausible(count, g.size) }
 
 // OnInflatedObjectHeader implements packfile.Observer.
 func (guard) OnInflatedObjectHeader(_ plumbing.ObjectType, size, _ int64) error {

@@ -55,6 +55,9 @@ func outerBases(raw []byte) ([]plumbing.Hash, uint32, error) {
 	if err != nil || len(raw) < sha1.Size {
 		return malformed(errors.Join(err, io.ErrUnexpectedEOF))
 	}
+	if err := plausible(count, len(raw)); err != nil {
+		return nil, 0, err
+	}
 	var bases []plumbing.Hash
 	seen := map[plumbing.Hash]bool{}
 	for range count {
@@ -69,11 +72,39 @@ func outerBases(raw []byte) ([]plumbing.Hash, uint32, error) {
 			seen[h.Reference] = true
 			bases = append(bases, h.Reference)
 		}
-		if _, _, err := scan.NextObject(io.Discard); err != nil {
+		var sizes deltaSizes
+		if _, _, err := scan.NextObject(&sizes); err != nil {
 			return malformed(err)
+		}
+		if h.Type.IsDelta() && sizes.target() > maxInflated {
+			return nil, 0, fmt.Errorf("%w: a delta makes an object of %d bytes", errTooLarge, sizes.target())
 		}
 	}
 	return bases, count, nil
+}
+
+// deltaSizes keeps the head of a delta, two numbers of seven bits a byte, the
+// lowest first: how large the base is and what it becomes. A few bytes of delta
+// can make any size of it.
+type deltaSizes struct {
+	head [2 * binary.MaxVarintLen64]byte
+	n    int
+}
+
+// Write implements io.Writer.
+func (d *deltaSizes) Write(p []byte) (int, error) {
+	d.n += copy(d.head[d.n:], p)
+	return len(p), nil
+}
+
+// target is the size of what the delta makes; 0 if it has no such head.
+func (d *deltaSizes) target() uint64 {
+	_, n := binary.Uvarint(d.head[:d.n])
+	if n <= 0 {
+		return 0
+	}
+	size, _ := binary.Uvarint(d.head[n:d.n])
+	return size
 }
 
 // writeEntry writes an object as a pack holds it: its kind and size, four bits
