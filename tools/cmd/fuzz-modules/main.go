@@ -1,32 +1,37 @@
 // Command fuzz-modules runs every fuzz target of the workspace for a while,
 // one after the other, and ends with one line for each. go test takes one
 // target at a time.
+//
+//	fuzz-modules -fuzztime 30s
+//	fuzz-modules -ledger FILE -executions 10000000 -atmost 10m
+//
+// The second form goes on where earlier runs have stopped: a target that the
+// ledger says was executed often enough is left out. It runs each target by
+// coverage first, which is slow, and then on variants of what that has found.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
-	fuzztime := flag.String("fuzztime", "30s", "how long each target runs, as go test -fuzztime takes it")
+	var o options
+	flag.StringVar(&o.fuzztime, "fuzztime", "30s", "how long each target runs, as go test -fuzztime takes it")
+	flag.StringVar(&o.ledger, "ledger", "", "a file that counts executions over all runs; targets run until they have -executions there")
+	flag.Int64Var(&o.executions, "executions", 10_000_000, "with -ledger: how often a target is to be executed, over all runs")
+	flag.DurationVar(&o.guided, "guided", 10*time.Second, "with -ledger: how long a target is run by coverage first")
+	flag.DurationVar(&o.atMost, "atmost", 2*time.Hour, "with -ledger: how long a target runs on variants of what that has found, at most")
+	flag.StringVar(&o.only, "only", "", "only targets whose package and name hold this text")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	failed, err := run(ctx, *fuzztime)
+	failed, err := run(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "fuzz-modules: error: %v\n", err)
@@ -36,97 +41,72 @@ func main() {
 	}
 }
 
-// target is one fuzz function and the directory of its package.
-type target struct{ dir, name string }
+// options say how long targets run.
+type options struct {
+	fuzztime   string
+	ledger     string
+	executions int64
+	guided     time.Duration
+	atMost     time.Duration
+	only       string
+}
 
-func run(ctx context.Context, fuzztime string) (failed int, err error) {
+func run(ctx context.Context, o options) (failed int, err error) {
 	targets, err := find(ctx)
 	if err != nil {
 		return 0, err
 	}
+	var book *ledger
+	if o.ledger != "" {
+		if book, err = openLedger(o.ledger); err != nil {
+			return 0, err
+		}
+	}
 	var lines []string
 	for _, t := range targets {
-		fmt.Printf("=== %s %s\n", t.dir, t.name)
-		start := time.Now()
-		err := fuzz(ctx, t, fuzztime)
-		if ctx.Err() != nil {
-			return failed, context.Cause(ctx)
+		if !strings.Contains(t.String(), o.only) {
+			continue
 		}
-		word := "ok"
-		if err != nil {
-			word = "FAILED"
+		line, err := o.fuzz(ctx, t, book)
+		if err != nil && ctx.Err() == nil {
 			failed++
+			line = fmt.Sprintf("FAILED after %s: %v", line, err)
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s: %s in %s", t.dir, t.name, word, time.Since(start).Round(time.Second)))
-	}
-	fmt.Printf("\n%s\n%d targets, %d failed\n", strings.Join(lines, "\n"), len(targets), failed)
-	return failed, nil
-}
-
-func fuzz(ctx context.Context, t target, fuzztime string) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", fuzztime, ".")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.dir, os.Stdout, os.Stderr
-	// An interrupt lets go test end its workers; it is not left alone for ever.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	return cmd.Run()
-}
-
-// find looks for fuzz functions below every module of the workspace.
-func find(ctx context.Context) ([]target, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return nil, fmt.Errorf("list modules: %w", err)
-	}
-	here, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("find targets: %w", err)
-	}
-	var targets []target
-	for dir := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			// A module inside a module has its own turn.
-			if d.IsDir() && (d.Name() == "testdata" || path != dir && exists(filepath.Join(path, "go.mod"))) {
-				return fs.SkipDir
-			}
-			if !strings.HasSuffix(path, "_test.go") {
-				return nil
-			}
-			names, err := functions(path)
-			rel, relErr := filepath.Rel(here, filepath.Dir(path))
-			for _, name := range names {
-				targets = append(targets, target{filepath.ToSlash(rel), name})
-			}
-			return errors.Join(err, relErr)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("find targets: %w", err)
+		lines = append(lines, fmt.Sprintf("%s: %s", t, line))
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	slices.SortFunc(targets, func(a, b target) int { return strings.Compare(a.dir+" "+a.name, b.dir+" "+b.name) })
-	return targets, nil
+	fmt.Printf("\n%s\n%d targets, %d failed\n", strings.Join(lines, "\n"), len(lines), failed)
+	return failed, context.Cause(ctx)
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// functions are the fuzz targets of a file.
-func functions(path string) ([]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, fmt.Errorf("parse %s: %w", path, err)
-	}
-	var names []string
-	for _, d := range file.Decls {
-		f, ok := d.(*ast.FuncDecl)
-		if ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") && f.Type.Params.NumFields() == 1 {
-			names = append(names, f.Name.Name)
+// fuzz runs a target, and says how often.
+func (o options) fuzz(ctx context.Context, t target, book *ledger) (string, error) {
+	start, time := time.Now(), o.fuzztime
+	if book != nil {
+		if book.counts[t] >= o.executions {
+			return fmt.Sprintf("%d executions before", book.counts[t]), nil
 		}
+		time = o.guided.String()
 	}
-	return names, nil
+	fmt.Printf("=== %s\n", t)
+	executions, err := guided(ctx, t, time)
+	if book == nil {
+		return fmt.Sprintf("%d executions in %s", executions, since(start)), err
+	}
+	// What fails is not counted: it is to be mended, and run again.
+	if err == nil {
+		err = book.add(t, executions)
+	}
+	if left := o.executions - book.counts[t]; err == nil && left > 0 {
+		var more int64
+		if more, err = blind(ctx, t, left, o.atMost); err == nil {
+			err = book.add(t, more)
+		}
+		executions += more
+	}
+	return fmt.Sprintf("%d executions in %s, %d in all", executions, since(start), book.counts[t]), err
 }
+
+func since(start time.Time) time.Duration { return time.Since(start).Round(time.Second) }
