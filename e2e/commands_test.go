@@ -28,7 +28,9 @@ import (
 //	agents N                    deploy N agents and write their specs, in which
 //	                            each is protected in production
 //	push MESSAGE                commit what is in specs/ and push it
-//	gatewright CODE ARGS...     run a command; its output goes to out and err
+//	gatewright CODE ARGS...     run a command; its output goes to out and err;
+//	                            {pushed} is the revision that was pushed last,
+//	                            {data} a directory that the next command has, too
 //	daemon start|stop|kill|restart|pause|unpause|fill|free
 //	replica start|stop|kill|restart|pause|unpause
 //	                            the same with a second daemon on the same database
@@ -47,7 +49,8 @@ import (
 //	                            call an API: without a token, or with one of
 //	                            the agent WITH; waits for a gateway that is slow
 //	drift open|audience|secret|application AGENT
-//	                            change something by hand
+//	                            change something by hand; a secret is put there
+//	                            if there is none
 //	gone AGENT [CLIENT]         insist that application and secret are gone
 //	there AGENT [CLIENT]        insist that both are there
 //	sleep DURATION              let some time pass
@@ -148,7 +151,7 @@ func push(ts *testscript.TestScript, w *world, args []string) {
 func command(ts *testscript.TestScript, w *world, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	r, err := w.install(ts).Run(w.ctx, args[1:]...)
+	r, err := w.install(ts).Run(w.ctx, meant(w, args[1:])...)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(r.Stdout), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(r.Stderr), 0o600))
@@ -156,6 +159,16 @@ func command(ts *testscript.TestScript, w *world, args []string) {
 	if r.Code != want {
 		ts.Fatalf("gatewright %s: exit code %d, want %d", strings.Join(args[1:], " "), r.Code, want)
 	}
+}
+
+// meant puts in what a script cannot know: {pushed} is the revision that was
+// pushed last, {data} the directory that a command finds again.
+func meant(w *world, args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = strings.NewReplacer("{pushed}", w.pushed, "{data}", harness.DataDir).Replace(arg)
+	}
+	return out
 }
 
 func settings(ts *testscript.TestScript, w *world, args []string) {

@@ -25,6 +25,8 @@ import (
 //	is ours and as the plan saw it       | (not seen)    | mark, data       | purge
 //	is ours and is something else        | moved         | moved            | moved
 //
+// A step that gives an entry up takes the mark away where a delete would purge.
+//
 // "Complete" restores the secret that the client holds, if a version has it, and
 // writes a fresh one if not.
 func (t *Target) Apply(ctx context.Context, step plan.Step, input target.Input) (target.Outcome, error) {
@@ -58,6 +60,8 @@ func (t *Target) apply(ctx context.Context, step plan.Step, input target.Input) 
 	switch {
 	case step.Action == plan.Delete:
 		return change.remove(ctx)
+	case step.Action == plan.Orphan:
+		return change.orphan(ctx)
 	case step.After == nil || step.After.Credential == nil:
 		return target.Outcome{}, t.explain(p, fault.New(fault.Stalled, "BadStep", "the step says no credential to write"))
 	case step.Action == plan.Create:

@@ -44,6 +44,8 @@ func (e *effect) run(ctx context.Context) (target.Outcome, error) {
 		o, err = e.update(ctx)
 	case plan.Delete:
 		err = e.delete(ctx)
+	case plan.Orphan:
+		o, err = e.orphan(ctx)
 	case plan.Keep, plan.Skip:
 		err = fault.New(fault.Stalled, "NoEffect", "a step to %s has no effect to carry out", e.step.Action)
 	}

@@ -71,9 +71,14 @@ func (t *Target) describe(id resource.ID, have string) string {
 	}
 	rest := strings.TrimSpace(shortMark.ReplaceAllString(have, ""))
 	if rest == "" {
-		rest = "OAuth client of " + id.Binding.String() + ", managed by gatewright; changes are undone."
+		rest = managedDescription(id)
 	}
 	return "[gatewright:" + t.c.Installation + ":" + clientID(id) + "] " + rest
+}
+
+// managedDescription is what the description says where nobody has written one.
+func managedDescription(id resource.ID) string {
+	return "OAuth client of " + id.Binding.String() + ", managed by gatewright; changes are undone."
 }
 
 // readShortMark returns the client id in our short mark.

@@ -24,10 +24,10 @@ func (s *Stack) gatewright(ctx context.Context) (err error) {
 	return err
 }
 
-// Where the container has its configuration and its data.
+// Where the container has its configuration, and DataDir, where it has its data.
 const (
 	configDir = "/etc/gatewright"
-	dataDir   = "/var/lib/gatewright"
+	DataDir   = "/var/lib/gatewright"
 )
 
 // Settings are those of an installation.
@@ -91,7 +91,7 @@ func (s *Stack) Install(ctx context.Context, name string, o Settings) (*Installa
 		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: configDir + "/" + path, FileMode: 0o644})
 	}
 	for path, data := range o.Data {
-		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: dataDir + "/" + path, FileMode: 0o666})
+		files = append(files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: DataDir + "/" + path, FileMode: 0o666})
 	}
 	// Files reach a volume through a container that has it and may be written to.
 	c, err := i.container(ctx, name+"-install", []string{"version"}, testcontainers.WithFiles(files...),
@@ -142,11 +142,11 @@ func (s *Stack) files(name string, o Settings) map[string][]byte {
 		trust = "knownHosts: git-known-hosts"
 	}
 	fmt.Fprintf(&b, "installation: %q\ndatabase: %q\ninterval: %q\nsource: {repository: %q, branch: main, poll: 1s, auth: {%s, username: %s, password: {file: git-password}}}\n",
-		or(o.Installation, name), "sqlite:"+dataDir+"/gatewright.db", or(o.Interval, "2s"), o.Repository, trust, gitUser)
+		or(o.Installation, name), "sqlite:"+DataDir+"/gatewright.db", or(o.Interval, "2s"), o.Repository, trust, gitUser)
 	if o.Database != "" {
 		// It holds a password.
 		out["database-url"] = []byte(o.Database)
-		text := strings.Replace(b.String(), fmt.Sprintf("database: %q", "sqlite:"+dataDir+"/gatewright.db"), "database: {url: {file: database-url}}", 1)
+		text := strings.Replace(b.String(), fmt.Sprintf("database: %q", "sqlite:"+DataDir+"/gatewright.db"), "database: {url: {file: database-url}}", 1)
 		b.Reset()
 		b.WriteString(text)
 	}
@@ -175,7 +175,7 @@ func (i *Installation) container(ctx context.Context, name string, args []string
 	return i.stack.start(ctx, name, i.stack.own, append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithCmd(args...),
 		testcontainers.WithMounts(
-			testcontainers.VolumeMount(i.config, configDir), testcontainers.VolumeMount(i.data, dataDir)),
+			testcontainers.VolumeMount(i.config, configDir), testcontainers.VolumeMount(i.data, DataDir)),
 		testcontainers.WithTmpfs(map[string]string{"/tmp": "rw,mode=1777"}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) { h.ReadonlyRootfs = true }),
 	}, opts...)...)

@@ -142,7 +142,7 @@ func (r *run) step(ctx context.Context, s plan.Step, number int) {
 		// bounds it, and an unknown outcome costs more than the wait.
 		done.Version, done.Writes, done.Err = r.apply(context.WithoutCancel(ctx), s)
 	}
-	if done.Err == nil && s.ID.Kind == resource.KindClient && s.Action != plan.Delete {
+	if done.Err == nil && s.ID.Kind == resource.KindClient && s.After != nil {
 		done.Err = r.proveStep(ctx, &done)
 	}
 	done.Ended = r.Now()

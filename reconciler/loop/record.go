@@ -12,6 +12,7 @@ import (
 	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
+	"github.com/gatewright/gatewright/schema"
 )
 
 // recordTime bounds writing to the inventory after a context has ended.
@@ -50,9 +51,9 @@ func (r recorder) Settle(ctx context.Context, outcomes []apply.Settled) error {
 			}
 		}
 		switch {
-		case o.Step.Action == plan.Delete && o.Err == nil:
+		case o.Step.After == nil && o.Err == nil:
 			s.Removed = []resource.ID{o.Step.ID}
-		case o.Step.Action != plan.Delete && (o.Err == nil || o.Begun && !o.RolledBack):
+		case o.Step.After != nil && (o.Err == nil || o.Begun && !o.RolledBack):
 			// What may have been made is owned, so that it can be pruned.
 			s.Added = []resource.ID{o.Step.ID}
 		}
@@ -167,7 +168,7 @@ func vanished(p *Planned) []resource.ID {
 // spent reports that nothing is left of a binding, so that its row can go: it
 // is not wanted, and it has no endpoint that stays locked.
 func spent(row inventory.Binding, steps []plan.Step) bool {
-	return row.Status == inventory.Locked && !slices.ContainsFunc(steps, func(s plan.Step) bool {
+	return (row.Status == inventory.Locked || row.Status == inventory.Orphaned) && !slices.ContainsFunc(steps, func(s plan.Step) bool {
 		return s.ID.Kind == resource.KindEndpoint && s.Before != nil
 	})
 }
@@ -258,7 +259,8 @@ func serving(r resource.Resource, seen resource.Observed, o *Outcome) string {
 //	any      | any       | waiting                  | waiting
 //	any      | any       | stalled, unsafe          | stalled
 //	any      | any       | conflict                 | conflict
-//	gone     | any       | none                     | locked
+//	gone     | any       | none                     | locked, or orphaned
+//	         |           |                          | where its spec said so
 func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err error) {
 	before := row.Status
 	row.Class, row.Reason, row.Message, row.Hint = "", "", "", ""
@@ -283,6 +285,9 @@ func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err erro
 	switch {
 	case wanted == nil && row.Status == inventory.Converged:
 		row.Status, row.Enabled = inventory.Locked, false
+		if row.Deletion == schema.DeletionOrphan {
+			row.Status = inventory.Orphaned
+		}
 	case row.SuspendedUntil != nil && (err == nil || row.Class == fault.Waiting):
 		row.Status = inventory.Suspended
 	}

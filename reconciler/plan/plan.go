@@ -144,7 +144,7 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && resource.Consumer(g.ID.Name) == resource.ClientOwn {
 			s = after(s, endpoint)
 		}
-		if s.Action == Delete && g.ID.Kind == resource.KindCredential {
+		if (s.Action == Delete || s.Action == Orphan) && g.ID.Kind == resource.KindCredential {
 			s = after(after(s, steps[clientOf(g.ID)]), steps[spareOf(g.ID)])
 		}
 		add(s)

@@ -18,6 +18,9 @@ const (
 	// Adopt: mark as ours what stands under a name that we derive and that no
 	// gatewright has marked, since the spec asks for it, and bring it to the desired state.
 	Adopt Action = "adopt"
+	// Orphan: take our mark away and leave all else as it is, since the spec is
+	// gone and asked for that. What stands is nobody's afterwards.
+	Orphan Action = "orphan"
 	// Keep: nothing to do.
 	Keep Action = "keep"
 	// Skip: there is something to do and it will not be done; Class and Reason
@@ -27,7 +30,7 @@ const (
 
 // Effectful reports whether the action changes a target.
 func (a Action) Effectful() bool {
-	return a == Create || a == Update || a == Replace || a == Delete || a == Adopt
+	return a == Create || a == Update || a == Replace || a == Delete || a == Adopt || a == Orphan
 }
 
 // Change is one field that differs.
@@ -44,7 +47,7 @@ type Step struct {
 	Action Action      `json:"action"`
 	// Before is what stands; nil if nothing does.
 	Before *resource.State `json:"before,omitempty"`
-	// After is what shall stand; nil for a delete.
+	// After is what shall stand; nil for a delete, and where we give it up.
 	After *resource.State `json:"after,omitempty"`
 	// Version guards the effect; see resource.Observed.
 	Version string   `json:"version,omitempty"`

@@ -14,6 +14,7 @@ type Counts struct {
 	Replace int `json:"replace"`
 	Delete  int `json:"delete"`
 	Adopt   int `json:"adopt,omitempty"`
+	Orphan  int `json:"orphan,omitempty"`
 	Keep    int `json:"keep"`
 	Skip    int `json:"skip"`
 }
@@ -33,6 +34,8 @@ func (p Plan) Counts() Counts {
 			c.Delete++
 		case Adopt:
 			c.Adopt++
+		case Orphan:
+			c.Orphan++
 		case Keep:
 			c.Keep++
 		case Skip:
@@ -43,7 +46,9 @@ func (p Plan) Counts() Counts {
 }
 
 // Effects is the number of steps that would change a target.
-func (c Counts) Effects() int { return c.Create + c.Update + c.Replace + c.Delete + c.Adopt }
+func (c Counts) Effects() int {
+	return c.Create + c.Update + c.Replace + c.Delete + c.Adopt + c.Orphan
+}
 
 // String prints the last line of a plan.
 func (c Counts) String() string {
@@ -54,6 +59,9 @@ func (c Counts) String() string {
 	parts = append(parts, fmt.Sprintf("%d to delete", c.Delete))
 	if c.Adopt > 0 {
 		parts = append(parts, fmt.Sprintf("%d to adopt", c.Adopt))
+	}
+	if c.Orphan > 0 {
+		parts = append(parts, fmt.Sprintf("%d to give up", c.Orphan))
 	}
 	if c.Skip > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", c.Skip))

@@ -66,6 +66,9 @@ func transitions() map[string]transition {
 		"prune":                        {from: specs(spec("booking", oauth2)), to: specs()},
 		"prune with consumers":         {from: specs(spec("booking", oauth2, "mobile", "partner")), to: specs()},
 		"protect":                      {from: specs(kept(spec("booking", oauth2, "mobile"))), to: specs(), kept: []string{resource.ClientOwn, "mobile"}},
+		"orphan":                       {from: specs(orphan(spec("booking", oauth2, "mobile"))), to: specs(), kept: []string{resource.ClientOwn, "mobile"}},
+		"orphan in an overlap":         {from: specs(orphan(rotating(spec("booking", oauth2)))), to: specs(), clock: hours(0, 3, 3.5)},
+		"orphan after an overlap":      {from: specs(orphan(rotating(spec("booking", oauth2)))), to: specs(), clock: hours(0, 3, 4.5)},
 		"rename":                       {from: specs(spec("booking", oauth2, "mobile")), to: specs(spec("reservation", oauth2, "mobile"))},
 		"a client that was deleted":    {from: specs(spec("booking", oauth2)), to: specs(spec("booking", oauth2)), accident: lose(resource.KindClient)},
 		"a credential that was lost":   {from: specs(spec("booking", oauth2)), to: specs(spec("booking", oauth2)), accident: lose(resource.KindCredential)},
@@ -115,6 +118,11 @@ func headed(a schema.Agent, header string) schema.Agent {
 
 func kept(a schema.Agent) schema.Agent {
 	a.Deletion = schema.DeletionProtect
+	return a
+}
+
+func orphan(a schema.Agent) schema.Agent {
+	a.Deletion = schema.DeletionOrphan
 	return a
 }
 

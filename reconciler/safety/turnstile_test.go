@@ -62,7 +62,9 @@ func (g guarded) Apply(ctx context.Context, s plan.Step, in target.Input) (targe
 	switch {
 	case stands == nil && s.Action == plan.Delete:
 		return target.Outcome{}, nil
-	case stands == nil || s.Action == plan.Delete || !had(stands, s, in):
+	case s.Action == plan.Orphan && stands != nil && stands.Owner != resource.OwnerUs:
+		return target.Outcome{Version: version(stands)}, nil
+	case stands == nil || s.After == nil || !had(stands, s, in):
 		return target.Outcome{}, fault.New(fault.Transient, "Moved", "%s moved since it was looked at", s.ID)
 	}
 	out := target.Outcome{Version: version(stands)}

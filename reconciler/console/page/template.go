@@ -96,7 +96,7 @@ func statusWord(s inventory.Status) string {
 // sign is how a plan writes an action.
 func sign(a plan.Action) string {
 	return cmp.Or(map[plan.Action]string{
-		plan.Create: "+", plan.Update: "~", plan.Replace: "-/+", plan.Delete: "-", plan.Adopt: "*",
+		plan.Create: "+", plan.Update: "~", plan.Replace: "-/+", plan.Delete: "-", plan.Adopt: "*", plan.Orphan: "o",
 	}[a], string(a))
 }
 

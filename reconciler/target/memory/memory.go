@@ -174,12 +174,22 @@ func (k *keeper) failing(s plan.Step, after bool) error {
 // effect changes what stands.
 func (k *keeper) effect(s plan.Step, in target.Input) (target.Outcome, error) {
 	t := k.Things[s.ID]
+	if t != nil && t.Owner == resource.OwnerOther && s.Action == plan.Orphan && t.Adoptable {
+		return target.Outcome{Version: strconv.Itoa(t.Version)}, nil // an earlier try of this step
+	}
 	if t != nil && t.Owner == resource.OwnerOther && (s.Action != plan.Adopt || !t.Adoptable) {
 		return target.Outcome{}, fault.New(fault.Conflict, "NotOurs", "%s belongs to someone else", s.ID)
 	}
 	if s.Action == plan.Delete {
 		delete(k.Things, s.ID)
 		return target.Outcome{Writes: 1}, nil
+	}
+	if s.Action == plan.Orphan {
+		if t == nil {
+			return target.Outcome{}, fault.New(fault.Transient, "Moved", "%s is gone", s.ID)
+		}
+		t.Owner, t.Adoptable, t.Version = resource.OwnerOther, true, t.Version+1
+		return target.Outcome{Version: strconv.Itoa(t.Version), Writes: 1}, nil
 	}
 	if t == nil {
 		t = &Thing{}

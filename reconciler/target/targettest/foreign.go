@@ -75,6 +75,37 @@ func adopted(w *world) {
 	w.converge(0, nil, 1)
 }
 
+// orphaned: what is given up stays as it is, bears no mark, is not found as
+// ours, and may be adopted. Endpoints are never given up.
+func orphaned(w *world) {
+	if kind := w.ID(0).Kind; kind != resource.KindClient && kind != resource.KindCredential {
+		w.Skipf("resources of kind %s are not given up", kind)
+	}
+	w.converge(0, state(w.A, 0), 1)
+	before := w.observe(0, w.A(0))
+	s := plan.Step{ID: w.ID(0), Action: plan.Orphan, Before: &before.State, Version: before.Version}
+	for _, try := range []string{"first", "second"} { // as after a crash
+		if _, err := w.apply(w.Context(), 0, s); err != nil {
+			w.Fatalf("orphan, the %s time: %v", try, err)
+		}
+	}
+	got := w.observe(0, w.A(0))
+	if !got.Found || got.Owner != resource.OwnerOther || !got.Adoptable {
+		w.Fatalf("after it was given up: found=%v owner=%q adoptable=%v", got.Found, got.Owner, got.Adoptable)
+	}
+	if c, was := got.State.Credential, before.State.Credential; c != nil && c.ClientSecret.Reveal() != was.ClientSecret.Reveal() {
+		w.Errorf("the secret is another one after it was given up")
+	}
+	if c, was := got.State.Client, before.State.Client; c != nil && (c.ClientID != was.ClientID || c.Audience != was.Audience || c.Validity != was.Validity) {
+		w.Errorf("the client was %+v and is %+v after it was given up", *was, *c)
+	}
+	w.notDiscovered(0)
+	remove := plan.Step{ID: w.ID(0), Action: plan.Delete, Before: &got.State, Version: got.Version}
+	if _, err := w.apply(w.Context(), 0, remove); fault.ClassOf(err) != fault.Conflict {
+		w.Errorf("delete of what was given up: want a %s, got %v", fault.Conflict, err)
+	}
+}
+
 // discovery finds what is ours, and only that.
 func discovery(w *world) {
 	for n := range 3 {

@@ -133,6 +133,7 @@ func Run(t *testing.T, h Harness) {
 		{"many keep their order", manyInOrder},
 		{"foreign resources", foreign},
 		{"adopted resource", adopted},
+		{"orphaned resource", orphaned},
 		{"meddled resource", meddled},
 		{"cancelled context", cancelled},
 		{"discovery", discovery},

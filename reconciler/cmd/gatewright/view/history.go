@@ -73,6 +73,9 @@ func result(r inventory.Run) string {
 	if c.Adopt > 0 {
 		s += fmt.Sprintf(", %d adopted", c.Adopt)
 	}
+	if c.Orphan > 0 {
+		s += fmt.Sprintf(", %d given up", c.Orphan)
+	}
 	if r.Result.Failed > 0 {
 		s += fmt.Sprintf(", %d failed", r.Result.Failed)
 	}

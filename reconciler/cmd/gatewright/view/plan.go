@@ -23,7 +23,7 @@ type Plan struct {
 
 // marks are the signs before steps.
 var marks = map[plan.Action]string{
-	plan.Create: "+", plan.Update: "~", plan.Replace: "-/+", plan.Delete: "-", plan.Adopt: "*", plan.Skip: "!", plan.Keep: "·",
+	plan.Create: "+", plan.Update: "~", plan.Replace: "-/+", plan.Delete: "-", plan.Adopt: "*", plan.Orphan: "o", plan.Skip: "!", plan.Keep: "·",
 }
 
 // shown reports that a step is worth a person's time.
@@ -80,7 +80,7 @@ func (s Style) action(a plan.Action, text string) string {
 	switch a {
 	case plan.Create:
 		return s.green(text)
-	case plan.Update, plan.Replace, plan.Adopt:
+	case plan.Update, plan.Replace, plan.Adopt, plan.Orphan:
 		return s.yellow(text)
 	case plan.Delete, plan.Skip:
 		return s.red(text)
@@ -101,7 +101,7 @@ func (p Plan) step(b *strings.Builder, s plan.Step, style Style) {
 		b.WriteString(style.faint("  # " + note))
 	}
 	b.WriteByte('\n')
-	if s.Action != plan.Delete && s.Action != plan.Keep {
+	if s.Action != plan.Delete && s.Action != plan.Orphan && s.Action != plan.Keep {
 		for _, c := range s.Fields() {
 			fmt.Fprintf(b, "      %s: %s → %s\n", c.Field, value(c.Before), value(c.After))
 		}
