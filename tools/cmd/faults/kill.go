@@ -21,6 +21,16 @@ func undisturbed(ctx context.Context, w *world) error {
 	return err
 }
 
+// churnFile changes every application while the daemon is killed, so that there
+// is always something to do.
+const (
+	churnFile   = "churn.cue"
+	churnPolicy = `package agents
+
+agents: [string]: environments: production: endpointAuthentication: token: validity: "%ds"
+`
+)
+
 // killed starts the daemon again and again and kills each at a random moment,
 // as a power cut would, and lets the last one finish.
 func killed(ctx context.Context, w *world) error {
@@ -46,7 +56,15 @@ func killed(ctx context.Context, w *world) error {
 		if n < len(w.agents) {
 			within++
 		}
+		if err := w.churned(ctx, i+1); err != nil {
+			return err
+		}
 		fmt.Printf("  kill %d: %d writes in this life, %d of %d bindings converged\n", i+1, w.writes()-before, n, len(w.agents))
+	}
+	if w.churn > 0 && w.kills >= w.churn { // the specs are as they were, at the end
+		if err := w.repo.Push(ctx, "as before", map[string]string{churnFile: ""}); err != nil {
+			return err
+		}
 	}
 	fmt.Printf("killed: %d of %d kills came before everything had converged\n", within, w.kills)
 	d, err := stack.StartDaemon(w.binary, w.config, log)
@@ -54,6 +72,15 @@ func killed(ctx context.Context, w *world) error {
 		return err
 	}
 	return errors.Join(w.await(ctx), d.Stop())
+}
+
+// churned pushes a change of every agent after some kills.
+func (w *world) churned(ctx context.Context, kills int) error {
+	if w.churn == 0 || kills%w.churn != 0 {
+		return nil
+	}
+	n := kills / w.churn
+	return w.repo.Push(ctx, fmt.Sprintf("change %d", n), map[string]string{churnFile: fmt.Sprintf(churnPolicy, 1000+n)})
 }
 
 // writes counts the writes at Thunder and OpenBAO so far.

@@ -35,6 +35,7 @@ func main() {
 	flag.StringVar(&o.binary, "gatewright", "bin/gatewright", "the gatewright binary")
 	flag.IntVar(&o.agents, "n", 1000, "how many agents converge")
 	flag.IntVar(&o.kills, "kills", 50, "how often the daemon is killed meanwhile")
+	flag.IntVar(&o.churn, "churn", 0, "after how many kills every agent's spec is changed, so that there is always something to do; 0 for never")
 	flag.IntVar(&o.rotating, "rotating", 40, "how many agents have their secrets rotated")
 	flag.IntVar(&o.rotationKills, "rotation-kills", 200, "how often the daemon is killed meanwhile")
 	flag.DurationVar(&o.life, "life", 3*time.Second, "how long a daemon lives at most before it is killed")
@@ -51,6 +52,7 @@ func main() {
 type options struct {
 	binary        string
 	agents, kills int
+	churn         int
 	rotating      int
 	rotationKills int
 	life          time.Duration

@@ -29,7 +29,7 @@ const pauseOfConsumer = 100 * time.Millisecond
 // rotations kills the daemon while it rotates, and counts what consumers see
 // that read their credentials anew when they are refused.
 func rotations(ctx context.Context, o options) error {
-	o.agents, o.kills = o.rotating, o.rotationKills
+	o.agents, o.kills, o.churn = o.rotating, o.rotationKills, 0
 	fmt.Printf("rotations: %d agents, each secret replaced every 4 s, %d kills, seed %d\n", o.agents, o.kills, o.seed)
 	_, err := during(ctx, o, map[string]string{rotationFile: rotationPolicy}, rotated)
 	return err
