@@ -61,7 +61,7 @@ func (t *turnover) note(a Action, name string) {
 		t.gone = append(t.gone, name)
 	case Create:
 		t.made = append(t.made, name)
-	case Update, Replace, Adopt, Keep, Skip:
+	case Update, Replace, Adopt, Orphan, Keep, Skip:
 	}
 }
 
