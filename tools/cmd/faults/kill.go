@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/fixtures/stack"
@@ -106,8 +107,13 @@ func (w *world) await(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// converged counts the bindings that the inventory calls converged and proved.
+// converged counts the bindings that the inventory calls converged, at the
+// revision that was pushed last, and proved.
 func (w *world) converged(ctx context.Context) (int, error) {
+	head, err := stack.Git(ctx, w.repo.Clone, "rev-parse", "HEAD")
+	if err != nil {
+		return 0, err
+	}
 	r, err := stack.Run(ctx, w.binary, "status", "-o", "json", "--config", w.config)
 	if err != nil {
 		return 0, err
@@ -118,6 +124,7 @@ func (w *world) converged(ctx context.Context) (int, error) {
 	var status struct {
 		Bindings []struct {
 			Status    string
+			Revision  string
 			LastProof *struct{ OK bool }
 		}
 	}
@@ -126,7 +133,7 @@ func (w *world) converged(ctx context.Context) (int, error) {
 	}
 	n := 0
 	for _, b := range status.Bindings {
-		if b.Status == "converged" && b.LastProof != nil && b.LastProof.OK {
+		if b.Status == "converged" && b.Revision == strings.TrimSpace(head) && b.LastProof != nil && b.LastProof.OK {
 			n++
 		}
 	}
