@@ -28,6 +28,8 @@ type record struct {
 	// created is when that version was made, or the key if it has none. It
 	// tells apart two lives of a key, which both begin with version 1.
 	created string
+	// deleted is when that version was deleted, if it was and still is there.
+	deleted string
 	fields  map[string]json.RawMessage
 	custom  map[string]string
 	// versions is set by reads of metadata.
@@ -56,6 +58,7 @@ func decodeData(status int, body []byte) (record, error) {
 			Data     map[string]json.RawMessage `json:"data"`
 			Metadata *struct {
 				Created string            `json:"created_time"`
+				Deleted string            `json:"deletion_time"`
 				Custom  map[string]string `json:"custom_metadata"`
 				Version int               `json:"version"`
 			} `json:"metadata"`
@@ -74,6 +77,8 @@ func decodeData(status int, body []byte) (record, error) {
 				return record{}, errNotOpenBAO
 			}
 			r.live, r.fields = true, in.Data.Data
+		} else {
+			r.deleted = m.Deleted // of one that is live it may be a time to come
 		}
 		return r, nil
 	case status == 404 && in.Data == nil && in.Errors != nil && len(*in.Errors) == 0:
@@ -198,6 +203,16 @@ func (r record) credential(e entry) resource.Credential {
 		c.Until = since(r.custom[markUntil])
 	}
 	return c
+}
+
+// changed is when what stands came to be as it is: when its latest version was
+// written, or deleted. Of one that was destroyed, and of a key without a version,
+// it is not known. Who did it is known to OpenBAO's audit log alone.
+func (r record) changed() time.Time {
+	if r.live {
+		return since(r.created)
+	}
+	return since(r.deleted)
 }
 
 // guard is what a step carries as its version.

@@ -96,6 +96,7 @@ func (p *pass) one(ctx context.Context, r resource.Resource) resource.Observed {
 	}
 	c := rec.credential(e)
 	o.Found, o.State.Credential, o.Version = true, &c, rec.guard()
+	o.Since = rec.changed()
 	o.Owner, o.OwnerName = t.owner(r.ID, rec.custom)
 	if at := since(rec.created); o.Owner == resource.OwnerOther && rec.live && !at.IsZero() {
 		o.OwnerName += ", whose secret is of " + at.UTC().Format(time.RFC3339)
