@@ -237,6 +237,9 @@ func (r *run) settle(ctx context.Context, done Settled) {
 	}
 	if done.Step.Drift {
 		attrs = append(attrs, slog.String("drift", drift(done.Step)))
+		if at := done.Step.Since; !at.IsZero() {
+			attrs = append(attrs, slog.Time("since", at))
+		}
 	}
 	if done.Err != nil {
 		r.failed[done.Step.ID] = done.Err

@@ -99,3 +99,41 @@ func TestProofTriesEveryClient(t *testing.T) {
 		t.Errorf("got the events %+v, %v, want that the proof failed and passed again", events, err)
 	}
 }
+
+// TestConsumerKeepsNoEndpointOpen: an endpoint that somebody opens is closed at
+// once though a consumer's credential is refused and nothing else can be looked
+// at; where the binding's own credential is refused, nobody knows a key to it.
+func TestConsumerKeepsNoEndpointOpen(t *testing.T) {
+	t.Parallel()
+	for client, closed := range map[string]bool{"mobile": true, resource.ClientOwn: false} {
+		t.Run(client, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, loop.Options{Lag: time.Millisecond})
+			a := agent("booking", schema.SchemeOAuth2)
+			a.Environments[0].Authentication.Clients = []schema.Client{{Name: "mobile"}}
+			s.push(a)
+			s.apply()
+			s.changeSecret(resource.ID{Kind: resource.KindClient, Binding: binding("booking"), Name: client})
+			s.ahead(2 * time.Hour)
+			s.apply()
+			row := s.row("booking")
+			if row.Status != inventory.Stalled || row.Reason != "InvalidClient" || row.LastProof.OK || row.LastProof.Endpoint != closed {
+				t.Fatalf("the refused credential is not noticed as what it is: %+v", row)
+			}
+			endpoint := resource.ID{Kind: resource.KindEndpoint, Binding: binding("booking")}
+			s.world.Things[endpoint].State.Endpoint = &resource.Endpoint{Scheme: schema.SchemeNone}
+			s.world.Down = map[resource.Kind]bool{resource.KindClient: true, resource.KindCredential: true}
+			s.apply()
+			if got := s.world.Look(endpoint).State.Endpoint.Scheme == schema.SchemeOAuth2; got != closed {
+				t.Errorf("closed: %v, want %v", got, closed)
+			}
+			s.world.Down = map[resource.Kind]bool{}
+			for range 3 {
+				s.apply()
+			}
+			if row := s.row("booking"); row.Status != inventory.Converged || !row.LastProof.OK {
+				t.Errorf("it is not mended: %+v", row)
+			}
+		})
+	}
+}

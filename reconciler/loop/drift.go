@@ -14,7 +14,8 @@ const reasonDrift = "Drift"
 
 // drifted marks the effects of p that repair drift, and turns them into skips
 // where drift is only to be reported. Drift is a difference in a binding that
-// had converged and whose spec has not changed since; a rotation is none.
+// had converged and whose spec has not changed since; a rotation is none. Since
+// when it stands is told where the target knows.
 //
 //	spec, environment | spec, agent | configuration | drift is
 //	------------------+-------------+---------------+---------
@@ -33,7 +34,7 @@ func (e *Engine) drifted(p *Planned) {
 		case row.Status != inventory.Converged && !s.Restores && row.Reason != reasonDrift && row.Reason != proof.InvalidClient:
 			continue
 		}
-		s.Drift = true
+		s.Drift, s.Since = true, p.Observed[s.ID].Since
 		if !e.reports(wanted) {
 			continue
 		}

@@ -309,8 +309,16 @@ func TestDriftIsLoggedFieldByField(t *testing.T) {
 	endpoint.State.Endpoint = &meddled
 	credential := resource.ID{Kind: resource.KindCredential, Binding: binding("booking"), Name: resource.ClientOwn}
 	s.world.Overwrite(credential, resource.NewSecret("a stranger's"))
-	s.apply()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s.world.Things[credential].Since = at
+	p, _ := s.apply()
+	for _, step := range p.Steps {
+		if step.Drift && !step.Since.IsZero() != (step.ID == credential) || step.ID == credential && !step.Since.Equal(at) {
+			t.Errorf("%s is drift since %v: only the target of the credential knows, and says %v", step.ID, step.Since, at)
+		}
+	}
 	for _, want := range []string{
+		`since=2026-01-02T03:04:05.000Z`,
 		`drift="header was \"X-Token\", is \"Authorization\" again"`, `drift="client_secret was \"***\", is \"***\" again"`,
 	} {
 		if !strings.Contains(log.String(), want) {

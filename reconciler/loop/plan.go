@@ -112,12 +112,14 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 	return p, nil
 }
 
-// proved lists the bindings that were proved with what is desired of them now.
+// proved lists the bindings whose endpoint was proved with what is desired of
+// them now. A consumer whose credential fails is reported and mended, and takes
+// nothing from that: the key to the endpoint is the binding's own.
 func proved(p *Planned) map[resource.Binding]bool {
 	out := map[resource.Binding]bool{}
 	for b, wanted := range p.Wanted {
 		row, ok := p.Recorded[b]
-		if ok && row.Enabled && row.DesiredHash == wanted.Hash && row.LastProof != nil && row.LastProof.OK {
+		if ok && row.Enabled && row.DesiredHash == wanted.Hash && row.LastProof != nil && (row.LastProof.OK || row.LastProof.Endpoint) {
 			out[b] = true
 		}
 	}

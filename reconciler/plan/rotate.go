@@ -61,7 +61,10 @@ func applications(credential resource.ID, o resource.Observed) pair {
 //
 //	credential, serving | spare             | steps
 //	--------------------+-------------------+-------------------------------------
-//	something to do     | any               | that first; the spare as below
+//	something to do     | any               | that first; the spare as below. What
+//	                    |                   | is due, or turns out to be once a
+//	                    |                   | former secret is recovered, is
+//	                    |                   | postponed to the next plan
 //	as desired          | in its overlap    | keep
 //	as desired, and due | ours, or not there| spare with a fresh secret, credential
 //	                    | cannot be read,   | skip: the rotation waits
@@ -78,10 +81,12 @@ func (p *planner) client(b desired.Binding, credential resource.Resource, gone [
 	method := standing(credential.State.Credential.AuthMethod, o)
 	stored := credentialStep(naming(credential, two.serving, method), o, p.in.Observed[two.serving])
 	serving := clientStep(as(client, two.serving, method), p.in.Observed[two.serving], o, stored)
-	if stored.Action == Keep && serving.Action == Keep {
-		if t, due := p.due(b, credential, o.State.Credential); due {
+	if stored.Action != Skip && serving.Action != Skip {
+		t, due := p.due(b, credential, o.State.Credential)
+		if due && stored.Action == Keep && serving.Action == Keep {
 			return p.rotate(credential, client, two, t, serving)
 		}
+		stored.Postpones = due || stored.NewSecret && digestOf(p.in.Observed[two.serving]) != "" && p.rotates(b, credential.ID)
 	}
 	steps := []Step{stored, serving}
 	if s, stands := p.retire(two.spare, o, gone); stands {
@@ -133,8 +138,19 @@ type turn struct {
 	reason  string
 }
 
-// due reports that a credential is to be rotated now.
+// rotates reports that the age of a credential's secret matters: there is a
+// schedule for it, or a request to rotate it.
+func (p *planner) rotates(b desired.Binding, credential resource.ID) bool {
+	_, scheduled := b.Rotations[credential.Name]
+	_, asked := p.in.Rotate[credential]
+	return scheduled || asked
+}
+
+// due reports that a credential is to be rotated now. What does not stand is not.
 func (p *planner) due(b desired.Binding, credential resource.Resource, c *resource.Credential) (turn, bool) {
+	if c == nil {
+		return turn{}, false
+	}
 	every, scheduled := b.Rotations[credential.ID.Name]
 	t := turn{overlap: usualOverlap}
 	if scheduled {
@@ -185,6 +201,37 @@ func (p *planner) rotate(credential, client resource.Resource, two pair, t turn,
 	stored.Changes = append(stored.Changes, fresh)
 	stored.DependsOn = []resource.ID{made.ID}
 	return []Step{made, stored, serving}
+}
+
+// Turns reports that p changes nothing but what a rotation does: it rotates, or
+// takes away what a rotation has replaced.
+func (p Plan) Turns() bool {
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action.Effectful() && !s.Rotates && !s.Retires })
+}
+
+// Rotations lists the credentials that p rotates, or would if nothing were in
+// the way.
+func (p Plan) Rotations() []resource.ID {
+	var out []resource.ID
+	for _, s := range p.Steps {
+		if s.Rotates && s.ID.Kind == resource.KindCredential {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
+// Unfinished lists the bindings that p leaves a rotation of once it is carried
+// out: one that it postpones, or the end of one without an overlap.
+func (p Plan) Unfinished() []resource.Binding {
+	var out []resource.Binding
+	for _, s := range p.Steps {
+		cut := s.Rotates && s.Action.Effectful() && s.Overlap == 0 && s.ID.Kind == resource.KindCredential
+		if (s.Postpones || cut) && (len(out) == 0 || out[len(out)-1] != s.ID.Binding) {
+			out = append(out, s.ID.Binding)
+		}
+	}
+	return out
 }
 
 // retire plans the application that does not serve. It reports false if there is

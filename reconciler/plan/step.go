@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/resource"
 	"github.com/gatewright/gatewright/schema"
@@ -62,6 +64,10 @@ type Step struct {
 	// Retires reports that the step deletes an application that another has
 	// taken over from.
 	Retires bool `json:"retires,omitempty"`
+	// Postpones reports, on a credential's step, that the next plan rotates it:
+	// this one mends or changes its client first. That is not certain where a
+	// secret is put back that somebody changed, since its age is known only then.
+	Postpones bool `json:"postpones,omitempty"`
 	// Opens reports that callers need fewer rights after the step than before.
 	Opens bool `json:"opens,omitempty"`
 	// Disables reports that the step takes OAuth off an endpoint that has it.
@@ -72,6 +78,9 @@ type Step struct {
 	// Drift reports that what stands has changed though the spec has not. On a
 	// skip it would be repaired if drift were not only to be reported.
 	Drift bool `json:"drift,omitempty"`
+	// Since is when what stands came to be as it is, where it is drift and the
+	// target knows.
+	Since time.Time `json:"since,omitzero"`
 	// Reason says why, for people.
 	Reason string `json:"reason,omitempty"`
 	// Class is set on a skip, and on a keep that is not yet rolled out.

@@ -183,6 +183,10 @@ type Observed struct {
 	// Version guards the next effect: a KV version, a resourceVersion. Its
 	// form is the adapter's.
 	Version string `json:"version,omitempty"`
+	// Since is when what stands came to be as it is: when somebody wrote or
+	// deleted it last. It is zero where the target does not say that in the
+	// answer that is read anyway.
+	Since time.Time `json:"since,omitzero"`
 	// URL is where callers reach an endpoint, if known.
 	URL string `json:"url,omitempty"`
 	// Rollout says how far an endpoint's last change has come.
@@ -211,6 +215,10 @@ func (r Rollout) Done() bool { return r.Class == "" }
 type Proof struct {
 	At time.Time `json:"at"`
 	OK bool      `json:"ok"`
+	// Endpoint reports that the endpoint answered as it should, to the token of
+	// the binding's own client among others. It is set though the credential of
+	// another client failed, and with that the proof as a whole.
+	Endpoint bool `json:"endpoint,omitempty"`
 	// Checks are what was tried, in order.
 	Checks []Check `json:"checks"`
 }

@@ -32,10 +32,15 @@ func TestPlanOfWhatWasCarriedOutIsEmpty(t *testing.T) {
 			if len(errs) > 0 {
 				rt.Fatalf("what was planned fails: %v", errs)
 			}
+			before := first
 			second, _ := d.once(context.Background())
 			for range 2 {
 				if effects(second) > 0 && turning(second) {
 					c.add("turns", 1)
+					if what := unsaid(before, second); what != "" {
+						rt.Fatalf("the plan before does not say that it leaves %s: %s\nafter it: %s", what, show(before), show(second))
+					}
+					before = second
 					second, _ = d.once(context.Background())
 				}
 			}
@@ -52,12 +57,22 @@ func TestPlanOfWhatWasCarriedOutIsEmpty(t *testing.T) {
 	}
 }
 
+// unsaid is what rotates though the plan before did not say that it leaves it,
+// which is how an apply knows that it has to go on.
+func unsaid(before, turns plan.Plan) string {
+	left := before.Unfinished()
+	for _, s := range turns.Steps {
+		if s.Rotates && s.Action.Effectful() && !slices.Contains(left, s.ID.Binding) {
+			return s.ID.String()
+		}
+	}
+	return ""
+}
+
 // turning reports that p does nothing but rotate, and take away what served
 // before: a plan that mends or changes a client leaves its rotation to the next
 // one, and that leaves what it replaced to the one after the overlap.
-func turning(p plan.Plan) bool {
-	return !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Action.Effectful() && !s.Rotates && !s.Retires })
-}
+func turning(p plan.Plan) bool { return p.Turns() }
 
 // disagree says what of a kept resource is not as desired. A client and its
 // credential agree if they hold the same secret, so that a consumer gets in.

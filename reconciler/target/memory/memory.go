@@ -47,6 +47,8 @@ type Thing struct {
 	Version   int
 	// Former has the secrets that a credential held before.
 	Former []resource.Secret
+	// Since is when somebody wrote it last, if the world knows.
+	Since time.Time
 }
 
 // New returns a world in which nothing stands.
@@ -116,7 +118,7 @@ func (k *keeper) Observe(_ context.Context, resources []resource.Resource) ([]re
 			continue
 		}
 		out[i].Found, out[i].Owner, out[i].Version = true, t.Owner, strconv.Itoa(t.Version)
-		out[i].Adoptable = t.Adoptable
+		out[i].Adoptable, out[i].Since = t.Adoptable, t.Since
 		out[i].State = clone(t.State)
 	}
 	return out, nil

@@ -24,8 +24,11 @@ func (a *App) apply() *cobra.Command {
 			"prove each endpoint. A plan that takes too much away at once is refused with exit code 4,\n" +
 			"and so is what a revision prunes that holds no spec or does not descend from the one that\n" +
 			"was applied last. --confirm lifts that for one revision, and nothing else.\n\n" +
+			"A client that is changed is rotated only after that: where a rotation is due then, it is\n" +
+			"planned and carried out next, of the same revision and guarded in the same way.\n\n" +
 			"With --plan only the plan that `gatewright diff --out` wrote is carried out: it is made\n" +
-			"anew, and if anything differs from what was reviewed nothing is done (exit code 4).",
+			"anew, and if anything differs from what was reviewed nothing is done (exit code 4). A\n" +
+			"rotation that it leaves is told of and not carried out.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if confirmed != "" && !fullHash(confirmed) {
@@ -83,21 +86,26 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		}
 		p.Reviewed = true
 	}
-	if err := otherThanConfirmed(w, p); err != nil {
-		return err
-	}
-	if err := w.engine.Guard(ctx, p); err != nil {
-		return a.confirmable(err, p, args)
-	}
-	progress := view.StartProgress(a.Err, "converging")
-	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
-		progress.Setf("converging: %d of %d bindings, %d on their way to the gateway", at.Done, at.Total, at.Waiting)
-	})
-	progress.Stop()
+	report, err := a.carryOut(ctx, w, p, args)
 	if err != nil {
 		return err
 	}
-	return a.showReport(p, report)
+	return a.goOn(ctx, w, turn{p, report, args, file})
+}
+
+// carryOut carries out a plan that was shown, if nothing forbids it.
+func (a *App) carryOut(ctx context.Context, w *wired, p *loop.Planned, args []string) (*loop.Report, error) {
+	if err := otherThanConfirmed(w, p); err != nil {
+		return nil, err
+	}
+	if err := w.engine.Guard(ctx, p); err != nil {
+		return nil, a.confirmable(err, p, args)
+	}
+	progress := view.StartProgress(a.Err, "converging")
+	defer progress.Stop()
+	return w.engine.Converge(ctx, p, loop.TriggerApply, func(at loop.Progress) {
+		progress.Setf("converging: %d of %d bindings, %d on their way to the gateway", at.Done, at.Total, at.Waiting)
+	})
 }
 
 // applied is the JSON form of what apply did.
@@ -108,6 +116,11 @@ type applied struct {
 	Failed   int                  `json:"failed"`
 	Writes   int                  `json:"writes"`
 	Bindings map[string]*troubled `json:"notConverged"`
+	// Then is what was gone on with, in order; the fields above are of the first
+	// plan alone.
+	Then []*applied `json:"then,omitempty"`
+	// Left names the rotations that the reviewed plan leaves.
+	Left []string `json:"left,omitempty"`
 }
 
 // troubled says why a binding did not converge.
@@ -119,29 +132,39 @@ type troubled struct {
 
 // showReport prints what became of a plan and returns what that amounts to.
 func (a *App) showReport(p *loop.Planned, r *loop.Report) error {
-	out := applied{
+	out := newApplied(p, r)
+	if a.output == "json" {
+		if err := view.Encode(a.Out, out); err != nil {
+			return err
+		}
+	} else if err := a.tellApplied(out); err != nil {
+		return err
+	}
+	return outcome(p, r)
+}
+
+// newApplied is what became of a plan.
+func newApplied(p *loop.Planned, r *loop.Report) *applied {
+	out := &applied{
 		Revision: p.Revision, Planned: p.Counts(), Done: r.Done, Failed: r.Failed, Writes: r.Writes, Bindings: map[string]*troubled{},
 	}
 	for b, err := range r.Errors {
 		out.Bindings[bindingName(b)] = &troubled{fault.ClassOf(err), err.Error(), fault.HintOf(err)}
 	}
-	if a.output == "json" {
-		if err := view.Encode(a.Out, out); err != nil {
-			return err
-		}
-	} else {
-		for _, name := range sortedKeys(out.Bindings) {
-			t := out.Bindings[name]
-			fmt.Fprintf(a.Err, "gatewright: %s: %s: %s\n", name, t.Class, t.Message)
-			if t.Hint != "" {
-				fmt.Fprintf(a.Err, "gatewright: hint: %s\n", t.Hint)
-			}
-		}
-		if _, err := fmt.Fprintf(a.Out, "applied: %d steps done, %d failed, %d bindings not converged\n", r.Done, r.Failed, len(r.Errors)); err != nil {
-			return err
+	return out
+}
+
+// tellApplied says what became of a plan for people.
+func (a *App) tellApplied(out *applied) error {
+	for _, name := range sortedKeys(out.Bindings) {
+		t := out.Bindings[name]
+		fmt.Fprintf(a.Err, "gatewright: %s: %s: %s\n", name, t.Class, t.Message)
+		if t.Hint != "" {
+			fmt.Fprintf(a.Err, "gatewright: hint: %s\n", t.Hint)
 		}
 	}
-	return outcome(p, r)
+	_, err := fmt.Fprintf(a.Out, "applied: %d steps done, %d failed, %d bindings not converged\n", out.Done, out.Failed, len(out.Bindings))
+	return err
 }
 
 // outcome is the exit code of an apply.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -136,14 +137,25 @@ func identity(s plan.Step) string {
 func note(s plan.Step) string {
 	switch {
 	case s.Class != "":
+		if s.Drift && !s.Since.IsZero() {
+			return string(s.Class) + ": " + drift(s) + strings.TrimPrefix(s.Reason, "drift")
+		}
 		return string(s.Class) + ": " + s.Reason
 	case s.Drift && s.Reason != "":
-		return "drift: " + s.Reason
+		return drift(s) + ": " + s.Reason
 	case s.Drift:
-		return "drift"
+		return drift(s)
 	default:
 		return s.Reason
 	}
+}
+
+// drift says that a step meets drift, and since when where that is known.
+func drift(s plan.Step) string {
+	if s.Since.IsZero() {
+		return "drift"
+	}
+	return "drift since " + s.Since.UTC().Format(time.RFC3339)
 }
 
 // value shows a field's value; nothing is shown as such.
