@@ -33,7 +33,9 @@ func (t *Target) endpoint(r resource.Resource, f *facts) resource.Observed {
 	}
 	instance := t.cfg.instance(b)
 	e := t.authentication(f.effective(instance))
-	e.Attached = f.attached(instance, t.cfg.TraitName)
+	if at := f.attached(instance, t.cfg.TraitName); at != nil {
+		e.Attached, e.Interface = true, at.listens()
+	}
 	e = like(e, r.State.Endpoint)
 	owner, others := t.ownership(f.binding, instance)
 	differs := r.State.Endpoint != nil && !same(e, *r.State.Endpoint)
@@ -105,10 +107,12 @@ func (f *facts) effective(instance string) json.RawMessage {
 	return nil
 }
 
-// attached reports that the component has the trait's instance.
-func (f *facts) attached(instance, trait string) bool {
-	at := find(f.component.Spec.Traits, instance)
-	return at != nil && at.Name == trait
+// attached is the trait's instance of the component, if it has it.
+func (f *facts) attached(instance, trait string) *componentTrait {
+	if at := find(f.component.Spec.Traits, instance); at != nil && at.Name == trait {
+		return at
+	}
+	return nil
 }
 
 // version guards a step: it changes with the specification of the

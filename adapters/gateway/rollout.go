@@ -49,7 +49,7 @@ const (
 // cuts one by itself and nothing else is left to do.
 func (t *Target) rollout(r resource.Resource, f *facts, differs bool) resource.Rollout {
 	instance := t.cfg.instance(r.ID.Binding)
-	attached := f.attached(instance, t.cfg.TraitName)
+	attached := f.attached(instance, t.cfg.TraitName) != nil
 	if !attached && f.attaching != nil {
 		return rolloutOf(f.attaching)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"time"
+
+	"github.com/gatewright/gatewright/schema"
 )
 
 // Kinds and groups of the two systems.
@@ -143,6 +145,23 @@ type componentTrait struct {
 	Name         string          `json:"name"`
 	InstanceName string          `json:"instanceName"`
 	Parameters   json.RawMessage `json:"parameters"`
+}
+
+// listens is how the agent listens by the parameters of the trait, as a spec
+// says it; it is nil where they do not say so. What is wrong with the values is
+// for whoever reads them as a spec.
+func (at componentTrait) listens() *schema.Interface {
+	var p struct {
+		Version    string             `json:"apiVersion"`
+		Context    string             `json:"context"`
+		Port       int                `json:"upstreamPort"`
+		BasePath   string             `json:"upstreamBasePath"`
+		Operations []schema.Operation `json:"operations"`
+	}
+	if json.Unmarshal(at.Parameters, &p) != nil || p.Port == 0 {
+		return nil
+	}
+	return &schema.Interface{Context: p.Context, Port: p.Port, BasePath: p.BasePath, Version: p.Version, Operations: p.Operations}
 }
 
 type releaseBinding struct {

@@ -37,7 +37,7 @@ func (e *effect) applyPolicies(ctx context.Context, f *facts, want *resource.End
 		configs[instance] = map[string]any{}
 	}
 	configs[instance][keyPolicies] = swap(list, t.entry(want))
-	if wantsAttached(want) && !f.attached(instance, t.cfg.TraitName) && !has(rb.Spec.TraitConfigs[instance], keyArtifact) {
+	if wantsAttached(want) && f.attached(instance, t.cfg.TraitName) == nil && !has(rb.Spec.TraitConfigs[instance], keyArtifact) {
 		// Two environments that share a gateway need an artifact each, or one
 		// overwrites the other.
 		configs[instance][keyArtifact] = artifactID(e.step.ID.Binding.String())

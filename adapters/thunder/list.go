@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -81,6 +82,28 @@ func (t *Target) Discover(ctx context.Context) ([]resource.ID, error) {
 			out = append(out, id)
 		}
 	}
+	return out, nil
+}
+
+// Unmarked implements target.Lister by the list of applications: those that no
+// gatewright has marked, this installation's or another's.
+func (t *Target) Unmarked(ctx context.Context) ([]string, error) {
+	apps, err := t.list(ctx)
+	if err != nil {
+		return nil, named("list applications", err)
+	}
+	var out []string
+	for _, a := range apps {
+		if strings.Contains(a.Description, "[gatewright:") {
+			continue
+		}
+		name := a.owner()
+		if a.ClientID != "" {
+			name += fmt.Sprintf(" of client %q", clip(a.ClientID))
+		}
+		out = append(out, name)
+	}
+	slices.Sort(out)
 	return out, nil
 }
 

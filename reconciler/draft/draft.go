@@ -28,7 +28,8 @@ type World struct {
 	Deletion map[resource.Binding]schema.Deletion
 }
 
-// Left is something that stands and that no drafted spec speaks of.
+// Left is something that stands and that no drafted spec speaks of. An agent may
+// be drafted and one thing about it left.
 type Left struct {
 	ID     resource.ID `json:"id"`
 	Reason string      `json:"reason"`
@@ -55,6 +56,7 @@ func From(w World) ([]schema.Agent, []Left) {
 			d.client(id, o)
 		case o.Err == nil && o.Found && o.Owner == resource.OwnerUs && o.State.Credential != nil:
 			d.methods[id] = o.State.Credential.AuthMethod
+			d.rotated(id, o.State.Credential)
 		}
 	}
 	slices.SortFunc(endpoints, resource.ID.Compare)
@@ -67,6 +69,7 @@ func From(w World) ([]schema.Agent, []Left) {
 	for _, identity := range slices.Sorted(maps.Keys(d.agents)) {
 		out = append(out, *d.agents[identity])
 	}
+	slices.SortStableFunc(d.left, func(a, b Left) int { return a.ID.Compare(b.ID) })
 	return out, d.left
 }
 
@@ -132,8 +135,19 @@ func (d *drafter) endpoint(id resource.ID, o resource.Observed) error {
 	if policy := d.Deletion[id.Binding]; policy != schema.DeletionPrune {
 		env.Deletion = policy
 	}
-	d.add(id.Binding, env)
+	d.add(id.Binding, env, e.Interface)
 	return nil
+}
+
+// rotated tells of a credential that was rotated: that is to go on, and nothing
+// that stands says how often.
+func (d *drafter) rotated(id resource.ID, c *resource.Credential) {
+	if !c.Until.IsZero() || c.Application == resource.Spare(id.Name) {
+		d.left = append(d.left, Left{
+			ID: id, Reason: "it has been rotated, and no target knows its schedule",
+			Hint: "write rotation by hand if it is to be rotated again",
+		})
+	}
 }
 
 // oauth2 drafts how tokens are checked, and who may get them.
@@ -181,7 +195,7 @@ func choice(yes bool) schema.Choice {
 }
 
 // add adds an environment to the draft of an agent.
-func (d *drafter) add(b resource.Binding, env schema.Environment) {
+func (d *drafter) add(b resource.Binding, env schema.Environment, listens *schema.Interface) {
 	a := d.agents[b.Identity()]
 	if a == nil {
 		// The kind is that of all agents whose endpoints can be managed.
@@ -189,6 +203,7 @@ func (d *drafter) add(b resource.Binding, env schema.Environment) {
 		d.agents[b.Identity()] = a
 	}
 	a.Environments = append(a.Environments, env)
+	a.Interface = cmp.Or(a.Interface, listens)
 }
 
 // because is an error with a hint.

@@ -60,6 +60,9 @@ func TestDraftIsTheInverse(t *testing.T) {
 		var agents []schema.Agent
 		for i := range rapid.IntRange(0, 4).Draw(rt, "agents") {
 			a := agent(fmt.Sprintf("agent-%d", i))
+			if rapid.Bool().Draw(rt, "interface") {
+				a.Interface = &schema.Interface{Context: "/a", Port: rapid.IntRange(1, 65535).Draw(rt, "port"), Operations: []schema.Operation{{Method: "GET", Path: "/*"}}}
+			}
 			for _, env := range rapid.SampledFrom([][]string{{"production"}, {"staging"}, {"production", "staging"}}).Draw(rt, "environments") {
 				a.Environments = append(a.Environments, anEnvironment(rt, env))
 			}
@@ -145,6 +148,25 @@ func TestLeft(t *testing.T) {
 				t.Errorf("left: %+v, want %s", left, tc.want)
 			}
 		})
+	}
+}
+
+// TestRotated: what was rotated is drafted, and told of.
+func TestRotated(t *testing.T) {
+	t.Parallel()
+	w := stands(t, []schema.Agent{agent("booking", oauth2("production", "mobile"))})
+	id := resource.ID{Kind: resource.KindCredential, Binding: resource.Binding{Organization: "acme", Project: "travel", Agent: "booking", Environment: "production"}, Name: "mobile"}
+	o := w.Observed[id]
+	c := *o.State.Credential
+	c.Application = resource.Spare(id.Name)
+	o.State.Credential = &c
+	w.Observed[id] = o
+	agents, left := draft.From(w)
+	if len(agents) != 1 || len(agents[0].Environments[0].Authentication.Clients) != 1 {
+		t.Errorf("drafted are %+v", agents)
+	}
+	if len(left) != 1 || left[0].ID != id || !strings.Contains(left[0].Reason, "no target knows its schedule") {
+		t.Errorf("left: %+v", left)
 	}
 }
 

@@ -22,27 +22,37 @@ type Drafted struct {
 	Agents []schema.Agent
 	Files  []draft.File
 	Left   []draft.Left
+	// Unmarked are clients of others, by environment: each with what its target
+	// calls it. No spec can name them.
+	Unmarked map[string][]string
 }
 
-// Draft writes specs of what stands in the engine's environments and changes
-// nothing. The specs are loaded and planned for as they would be from a
+// Draft writes specs of what stands of a scope in the engine's environments and
+// changes nothing. The specs are loaded and planned for as they would be from a
 // repository, and what a plan would change is left out: the first plan for what
 // is drafted is empty.
-func (e *Engine) Draft(ctx context.Context) (*Drafted, error) {
-	w, stray, err := e.standing(ctx)
+func (e *Engine) Draft(ctx context.Context, scope resource.Selector) (*Drafted, error) {
+	w, stray, err := e.standing(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
 	out := &Drafted{}
+	if out.Unmarked, err = e.unmarked(ctx, scope); err != nil {
+		return nil, err
+	}
 	out.Agents, out.Left = draft.From(w)
 	for {
 		p, err := e.rehearse(ctx, out)
 		if err != nil {
 			return nil, err
 		}
+		if unreadable := unreadableInterfaces(p, out.Agents); len(unreadable) > 0 {
+			out.Left = append(out.Left, unreadable...)
+			continue
+		}
 		differing := differing(p, out.Agents)
 		if len(differing) == 0 {
-			out.Left = append(out.Left, beside(p, stray)...)
+			out.Left = append(out.Left, beside(p, stray, scope)...)
 			slices.SortStableFunc(out.Left, func(a, b draft.Left) int { return a.ID.Compare(b.ID) })
 			return out, nil
 		}
@@ -57,7 +67,7 @@ func (e *Engine) Draft(ctx context.Context) (*Drafted, error) {
 // standing observes all endpoints that can be found, and the clients and
 // credentials that they have or may have. What is ours of agents that have no
 // endpoint is stray.
-func (e *Engine) standing(ctx context.Context) (w draft.World, stray []resource.ID, err error) {
+func (e *Engine) standing(ctx context.Context, scope resource.Selector) (w draft.World, stray []resource.ID, err error) {
 	names := map[resource.Binding]map[string]bool{}
 	var ours []resource.ID
 	for _, env := range e.Environments {
@@ -70,6 +80,9 @@ func (e *Engine) standing(ctx context.Context) (w draft.World, stray []resource.
 			return w, nil, fmt.Errorf("environment %s: %w", env.Name, err)
 		}
 		for _, id := range found {
+			if !scope.Has(id.Binding) {
+				continue
+			}
 			names[id.Binding] = map[string]bool{resource.ClientOwn: true, resource.ClientTest: true}
 		}
 		marked, err := e.marked(ctx, env)
@@ -81,7 +94,7 @@ func (e *Engine) standing(ctx context.Context) (w draft.World, stray []resource.
 	for _, id := range ours {
 		if known := names[id.Binding]; known != nil {
 			known[resource.Consumer(id.Name)] = true
-		} else if !desired.IsProbe(id.Binding) {
+		} else if scope.Has(id.Binding) && !desired.IsProbe(id.Binding) {
 			stray = append(stray, id)
 		}
 	}
@@ -185,6 +198,50 @@ func differing(p *Planned, agents []schema.Agent) []draft.Left {
 	return out
 }
 
+// unreadableInterfaces takes the interface off each agent that could not be
+// loaded because of it: a trait may hold what no spec can say.
+func unreadableInterfaces(p *Planned, agents []schema.Agent) []draft.Left {
+	var out []draft.Left
+	for i, a := range agents {
+		at := slices.IndexFunc(p.State.Diagnostics, func(d schema.Diagnostic) bool {
+			return d.Severity == schema.SeverityError && d.Position.File == draft.Path(a) && strings.Contains(d.Path+".", ".interface.")
+		})
+		if at < 0 || a.Interface == nil {
+			continue
+		}
+		agents[i].Interface = nil
+		b := resource.Binding{Organization: a.Organization, Project: a.Project, Agent: a.Name, Environment: a.Environments[0].Name}
+		out = append(out, draft.Left{
+			ID:     resource.ID{Kind: resource.KindEndpoint, Binding: b},
+			Reason: "its spec is without the interface, since the trait's is none: " + p.State.Diagnostics[at].Message,
+			Hint:   "write interface by hand",
+		})
+	}
+	return out
+}
+
+// unmarked lists the clients of others, in the environments of scope whose
+// target can list them.
+func (e *Engine) unmarked(ctx context.Context, scope resource.Selector) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, env := range e.Environments {
+		if env.Lister == nil || scope.Environment != "" && scope.Environment != env.Name {
+			continue
+		}
+		names, err := env.Lister.Unmarked(ctx)
+		if err != nil && fault.ClassOf(err) != fault.Stalled {
+			return nil, fmt.Errorf("environment %s: %w", env.Name, err)
+		}
+		if err != nil {
+			names = []string{"unknown: " + err.Error()}
+		}
+		if len(names) > 0 {
+			out[env.Name] = names
+		}
+	}
+	return out, nil
+}
+
 // told says what a plan would do.
 func told(s plan.Step) string {
 	if s.Action == plan.Skip {
@@ -210,11 +267,11 @@ func hintOf(s plan.Step) string {
 
 // beside lists what is planned beside the drafted specs, and what is ours of
 // agents without an endpoint.
-func beside(p *Planned, stray []resource.ID) []draft.Left {
+func beside(p *Planned, stray []resource.ID, scope resource.Selector) []draft.Left {
 	var out []draft.Left
 	known := map[resource.ID]bool{}
 	for _, s := range p.Steps {
-		if s.Action == plan.Keep || p.Wanted[s.ID.Binding] != nil && !desired.IsProbe(s.ID.Binding) {
+		if s.Action == plan.Keep || !scope.Has(s.ID.Binding) || p.Wanted[s.ID.Binding] != nil && !desired.IsProbe(s.ID.Binding) {
 			continue
 		}
 		known[s.ID] = true

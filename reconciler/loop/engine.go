@@ -37,6 +37,8 @@ type Environment struct {
 	Watched []target.Watcher
 	// Finder finds endpoints that no spec names, for Draft; it may be nil.
 	Finder target.Finder
+	// Lister lists clients of others, for Draft; it may be nil.
+	Lister target.Lister
 	Prover *proof.Prover
 	// ReportDrift leaves drift as it is and only tells of it, where a spec does
 	// not say what to do.

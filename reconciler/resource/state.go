@@ -73,7 +73,8 @@ type Endpoint struct {
 	// such as a condition under which it does not hold, or who overwrote it. It
 	// is always empty in a desired state, so that it shows as a difference.
 	Altered string `json:"altered,omitempty"`
-	// Interface is what attaching needs; it is nil in an observed state.
+	// Interface is what attaching needs. An observed state may have it, of an
+	// agent that is attached; it is never compared.
 	Interface *schema.Interface `json:"interface,omitempty"`
 }
 

@@ -57,6 +57,14 @@ type Finder interface {
 	Find(ctx context.Context) ([]resource.ID, error)
 }
 
+// Lister lists clients that are not marked ours, for people who bring an
+// installation under specs. Not every target can.
+type Lister interface {
+	// Unmarked returns what the target calls each of them, sorted. An error of
+	// class stalled means that there is no list.
+	Unmarked(ctx context.Context) ([]string, error)
+}
+
 // Watcher tells of changes as they happen. Not every target can.
 type Watcher interface {
 	// Watch calls look for each binding of which somebody has changed

@@ -120,6 +120,9 @@ func misbehave(target string) func(*testscript.TestScript, *world, []string) {
 		case "put":
 			ts.Check(w.put(rest[0], rest[1]))
 			return
+		case "register":
+			ts.Check(w.register(rest[0]))
+			return
 		case "policy":
 			token, err := w.powerless()
 			ts.Check(err)
@@ -144,6 +147,19 @@ func misbehave(target string) func(*testscript.TestScript, *world, []string) {
 
 // dismiss takes its role from the administrator's client at Thunder.
 func (w *world) dismiss() error {
+	return w.administer("/roles/"+thunder.AdministratorRoleID+"/assignments/remove",
+		`{"assignments": [{"id": "`+thunder.AdministratorAppID+`", "type": "app"}]}`)
+}
+
+// register makes an application in Thunder as somebody else would, without a
+// mark.
+func (w *world) register(name string) error {
+	return w.administer("/applications", `{"name": "`+name+`", "ouId": "`+thunder.DefaultOU+`", "type": "m2m", "inboundAuthConfig": [{"type": "oauth2", "config": {
+		"clientId": "`+name+`-client", "grantTypes": ["client_credentials"], "tokenEndpointAuthMethod": "client_secret_basic"}}]}`)
+}
+
+// administer posts something to Thunder with an administrator's token.
+func (w *world) administer(path, body string) error {
 	form := strings.NewReader("grant_type=client_credentials&scope=system&resource=" + w.urls["thunder"] + "/mcp")
 	req := httptest.NewRequest(http.MethodPost, "/oauth2/token", form)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -154,8 +170,7 @@ func (w *world) dismiss() error {
 	if err := answer(w.thunder, req, &token); err != nil {
 		return err
 	}
-	req = httptest.NewRequest(http.MethodPost, "/roles/"+thunder.AdministratorRoleID+"/assignments/remove",
-		strings.NewReader(`{"assignments": [{"id": "`+thunder.AdministratorAppID+`", "type": "app"}]}`))
+	req = httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+token.Access)
 	return answer(w.thunder, req, nil)
@@ -271,7 +286,7 @@ var passing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)`), "<time>"},
 	{regexp.MustCompile(`\b(\d+m)?[\d.]+(ms|µs|s)\b`), "<span>"},
 	{regexp.MustCompile(`(\S) {2,}`), "$1  "},
-	{regexp.MustCompile(`(correlation id |"jti": ")[0-9a-f-]{36}`), "$1<id>"},
+	{regexp.MustCompile(`(correlation id |"jti": "|\(id )[0-9a-f-]{36}`), "$1<id>"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+->`), "<us>->"},
 }
 

@@ -135,7 +135,6 @@ func clone(s resource.State) resource.State {
 		return resource.State{Credential: &c}
 	case s.Endpoint != nil:
 		e := *s.Endpoint
-		e.Interface = nil
 		return resource.State{Endpoint: &e}
 	case s.KeyManager != nil:
 		m := *s.KeyManager

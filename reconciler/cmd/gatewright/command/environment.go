@@ -111,7 +111,7 @@ func (a *App) environment(ctx context.Context, w *wired, name string, m mode) (*
 			resource.KindCredential: target.NewGate(credentials, limits(c.Limits.OpenBAO)),
 			resource.KindEndpoint:   gate, resource.KindKeyManager: gate,
 		},
-		Watched: []target.Watcher{endpoints}, Finder: endpoints,
+		Watched: []target.Watcher{endpoints}, Finder: endpoints, Lister: clients,
 		Prover: &proof.Prover{
 			Identity: identity, Gateway: &http.Client{Timeout: 10 * time.Second},
 			TokenEndpoint: dialled(c.Thunder.URL, at.TokenEndpoint), Slot: w.slots(c.Thunder).Take,

@@ -13,27 +13,35 @@ import (
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
 	"github.com/gatewright/gatewright/reconciler/draft"
+	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
 // importSpecs writes specs from what stands.
 func (a *App) importSpecs() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "import DIRECTORY",
+		Use:   "import DIRECTORY [SCOPE]",
 		Short: "Write specs of what stands into a directory",
 		Long: "Write a CUE spec of every agent that is deployed, from what stands at the gateway, in\n" +
 			"Thunder and in OpenBAO: one file an agent, DIRECTORY/ORGANIZATION/PROJECT/AGENT.cue.\n" +
 			"Nothing is changed at a target. The specs are loaded and planned for before they are\n" +
 			"written: `gatewright diff` finds nothing to do for them. What no spec can say, and what\n" +
-			"a plan would change, is left out and listed with why and what to do.\n\n" +
+			"a plan would change, is left out and listed with why and what to do. What no target\n" +
+			"knows, the schedules of rotations and labels, is to be written by hand. Clients in\n" +
+			"Thunder that nothing of ours has marked are listed, and no spec can name them.\n\n" +
+			scopeForms + "\nWithout one everything is written.\n\n" +
 			"No file is overwritten without --force.",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("%s takes one argument, a directory", cmd.CommandPath())
+			if len(args) != 1 && len(args) != 2 {
+				return usage("%s takes a directory, and a scope or none", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			of, err := scope(args[1:], len(args) == 1)
+			if err != nil {
+				return err
+			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -43,7 +51,7 @@ func (a *App) importSpecs() *cobra.Command {
 				return err
 			}
 			defer w.close(a)
-			return a.draft(cmd.Context(), w, args[0], force)
+			return a.draft(cmd.Context(), w, args[0], of, force)
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite files that exist")
@@ -51,9 +59,9 @@ func (a *App) importSpecs() *cobra.Command {
 }
 
 // draft writes what was drafted and tells of it.
-func (a *App) draft(ctx context.Context, w *wired, dir string, force bool) error {
+func (a *App) draft(ctx context.Context, w *wired, dir string, of resource.Selector, force bool) error {
 	progress := view.StartProgress(a.Err, "observing what stands")
-	d, err := w.engine.Draft(ctx)
+	d, err := w.engine.Draft(ctx, of)
 	progress.Stop()
 	if err != nil {
 		return err

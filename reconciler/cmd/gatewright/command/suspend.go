@@ -21,7 +21,7 @@ import (
 
 // scopeForms says what a scope looks like.
 const scopeForms = "A scope is ORGANIZATION, ORGANIZATION/PROJECT, ORGANIZATION/PROJECT/AGENT, any of these\n" +
-	"with @ENVIRONMENT, or @ENVIRONMENT alone, its key managers included; --all is everything."
+	"with @ENVIRONMENT, or @ENVIRONMENT alone, its key managers included."
 
 // suspended is the JSON form of what suspend and resume did.
 type suspended struct {
@@ -40,7 +40,7 @@ func (a *App) suspend() *cobra.Command {
 		Use:   "suspend (SCOPE | --all) --reason TEXT (--for DURATION | --until TIME)",
 		Short: "Change nothing in a scope until a time: look and prove, no more",
 		Long: "Keep gatewright from changing anything in a scope until a time, which ends by itself.\n\n" +
-			scopeForms + "\n\n" +
+			scopeForms + " --all is everything.\n\n" +
 			"What is suspended is observed and its endpoint proved, never changed: nothing is pruned\n" +
 			"whose spec is gone, and an API that somebody opens by hand is not closed either. It\n" +
 			"holds from now on, for a running daemon too; what has begun on a binding is completed.",
@@ -97,7 +97,7 @@ func (a *App) resume() *cobra.Command {
 		Use:   "resume (SCOPE | --all)",
 		Short: "End a suspension before its time",
 		Long: "End the suspension of exactly this scope, as `gatewright status` lists it. What another\n" +
-			"scope or a spec suspends stays suspended.\n\n" + scopeForms,
+			"scope or a spec suspends stays suspended.\n\n" + scopeForms + " --all is everything.",
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := scope(args, all)

@@ -3,7 +3,9 @@ package view
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/reconciler/draft"
@@ -35,11 +37,29 @@ func (d Drafted) Text(w io.Writer, style Style) error {
 			fmt.Fprintf(w, "      hint: %s\n", l.Hint)
 		}
 	}
-	if len(d.Left) > 0 {
+	d.unmarked(w)
+	if len(d.Left) > 0 || len(d.Unmarked) > 0 {
 		fmt.Fprintln(w)
 	}
 	_, err := fmt.Fprintf(w, "%s written, %d left out\n", Count(len(d.Files), "spec"), len(d.Left))
 	return err
+}
+
+// mostUnmarked bounds how many clients of others are printed for people.
+const mostUnmarked = 20
+
+// unmarked prints clients of others.
+func (d Drafted) unmarked(w io.Writer) {
+	for _, env := range slices.Sorted(maps.Keys(d.Unmarked)) {
+		names := d.Unmarked[env]
+		fmt.Fprintf(w, "\nclients of others in %s, which are left alone:\n", env)
+		for _, name := range names[:min(len(names), mostUnmarked)] {
+			fmt.Fprintf(w, "  %s\n", name)
+		}
+		if more := len(names) - mostUnmarked; more > 0 {
+			fmt.Fprintf(w, "  and %d more, which -o json lists\n", more)
+		}
+	}
 }
 
 // JSON prints d for machines.
@@ -49,7 +69,9 @@ func (d Drafted) JSON(w io.Writer) error {
 		Files     []string       `json:"files"`
 		Agents    []schema.Agent `json:"agents"`
 		Left      []draft.Left   `json:"left"`
-	}{d.Directory, []string{}, d.Agents, d.Left}
+		// Unmarked has clients of others, by environment.
+		Unmarked map[string][]string `json:"unmarked"`
+	}{d.Directory, []string{}, d.Agents, d.Left, d.Unmarked}
 	for _, f := range d.Files {
 		out.Files = append(out.Files, f.Path)
 	}
