@@ -22,7 +22,8 @@ type pool struct {
 
 	mu      sync.Mutex
 	process *child.Process
-	probing bool // the limits of process are those of a probe
+	codec   *codec // of process
+	probing bool   // the limits of process are those of a probe
 	idle    *time.Timer
 	closed  bool
 }
@@ -33,25 +34,27 @@ var errClosed = errors.New("load specs: the loader is closed")
 // do has the worker answer a request. A probe has an eighth of the time. The
 // error is a *[child.CapError] or one of the machinery.
 func (p *pool) do(ctx context.Context, req request, probe bool) (reply, error) {
-	message, err := encodeRequest(req)
-	if err != nil {
-		return reply{}, err
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.ready(ctx, probe); err != nil {
 		return reply{}, err
 	}
+	message, err := p.codec.write(req)
+	if err != nil {
+		p.dropLocked()
+		return reply{}, fmt.Errorf("write the request: %w", err)
+	}
 	answer, err := p.process.Call(ctx, message)
 	if err != nil {
-		p.process = nil
+		p.dropLocked()
 		return reply{}, err
 	}
-	if p.process.Resident() > p.limits.Memory/2 {
+	p.idle.Reset(idleLife)
+	rep, err := readReply(p.codec, answer)
+	if err != nil || p.process.Resident() > p.limits.Memory/2 {
 		p.dropLocked()
 	}
-	p.idle.Reset(idleLife)
-	return decodeReply(answer)
+	return rep, err
 }
 
 // ready makes sure that there is a worker with the right limits.
@@ -74,7 +77,7 @@ func (p *pool) ready(ctx context.Context, probe bool) error {
 	if p.process, err = child.Start(ctx, argv, limits); err != nil {
 		return fmt.Errorf("load specs: %w", err)
 	}
-	p.probing = probe
+	p.probing, p.codec = probe, newCodec()
 	if p.idle == nil {
 		p.idle = time.AfterFunc(idleLife, p.expire)
 	}

@@ -22,7 +22,7 @@ func WorkerMain() {
 	if os.Getenv(child.EnvMarker) == "" || len(os.Args) != 2 || os.Args[1] != workerArgument {
 		return
 	}
-	w := &worker{}
+	w := &worker{codec: newCodec()}
 	if err := child.Serve(os.Stdin, os.Stdout, w.handle); err != nil {
 		fmt.Fprintln(os.Stderr, "gatewright: error:", err)
 		os.Exit(1)
@@ -44,15 +44,47 @@ type reply struct {
 	Places []packedPositions
 }
 
+// codec makes and reads the messages of one end of a worker's life. What a
+// message is made of is described once, in the first that has it, since that
+// takes longer than most messages do. After an error it is of no more use.
+type codec struct {
+	in, out bytes.Buffer
+	enc     *gob.Encoder
+	dec     *gob.Decoder
+}
+
+func newCodec() *codec {
+	c := &codec{}
+	c.enc, c.dec = gob.NewEncoder(&c.out), gob.NewDecoder(&c.in)
+	return c
+}
+
+// write makes a message, which holds until the next one is made.
+func (c *codec) write(v any) ([]byte, error) {
+	c.out.Reset()
+	if err := c.enc.Encode(v); err != nil {
+		return nil, err //nolint:wrapcheck // both ends say what they were about
+	}
+	return c.out.Bytes(), nil
+}
+
+// read reads a message of the other end.
+func (c *codec) read(message []byte, into any) error {
+	c.in.Reset()
+	c.in.Write(message)
+	return c.dec.Decode(into) //nolint:wrapcheck // both ends say what they were about
+}
+
 // worker answers requests.
 type worker struct {
 	evaluator evaluator
+	codec     *codec
 }
 
 // handle is a [child.Handler].
 func (w *worker) handle(message []byte) ([]byte, error) {
 	var req request
-	if err := gob.NewDecoder(bytes.NewReader(message)).Decode(&req); err != nil {
+	if err := w.codec.read(message, &req); err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
 	}
 	var rep reply
@@ -69,26 +101,17 @@ func (w *worker) handle(message []byte) ([]byte, error) {
 		rep.Places = pack(&result)
 		rep.Result = &result
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(rep); err != nil {
+	answer, err := w.codec.write(rep)
+	if err != nil {
 		return nil, fmt.Errorf("write the reply: %w", err)
 	}
-	return b.Bytes(), nil
+	return answer, nil
 }
 
-// encodeRequest makes the message of a request.
-func encodeRequest(r request) ([]byte, error) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(r); err != nil {
-		return nil, fmt.Errorf("write the request: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// decodeReply reads the message of a reply.
-func decodeReply(message []byte) (reply, error) {
+// readReply reads the message of a reply.
+func readReply(c *codec, message []byte) (reply, error) {
 	var r reply
-	if err := gob.NewDecoder(bytes.NewReader(message)).Decode(&r); err != nil {
+	if err := c.read(message, &r); err != nil {
 		return reply{}, fmt.Errorf("read the reply: %w", err)
 	}
 	if r.Result != nil && !unpack(r.Result, r.Places) {
