@@ -68,35 +68,12 @@ func (e *Engine) Draft(ctx context.Context, scope resource.Selector) (*Drafted, 
 // credentials that they have or may have. What is ours of agents that have no
 // endpoint is stray.
 func (e *Engine) standing(ctx context.Context, scope resource.Selector) (w draft.World, stray []resource.ID, err error) {
-	names := map[resource.Binding]map[string]bool{}
-	var ours []resource.ID
+	names, stray, err := e.named(ctx, scope)
+	if err != nil {
+		return w, nil, err
+	}
 	for _, env := range e.Environments {
 		w.Environments = append(w.Environments, env.Environment)
-		if env.Finder == nil {
-			continue
-		}
-		found, err := env.Finder.Find(ctx)
-		if err != nil {
-			return w, nil, fmt.Errorf("environment %s: %w", env.Name, err)
-		}
-		for _, id := range found {
-			if !scope.Has(id.Binding) {
-				continue
-			}
-			names[id.Binding] = map[string]bool{resource.ClientOwn: true, resource.ClientTest: true}
-		}
-		marked, err := e.marked(ctx, env)
-		if err != nil {
-			return w, nil, fmt.Errorf("environment %s: %w", env.Name, err)
-		}
-		ours = append(ours, marked...)
-	}
-	for _, id := range ours {
-		if known := names[id.Binding]; known != nil {
-			known[resource.Consumer(id.Name)] = true
-		} else if scope.Has(id.Binding) && !desired.IsProbe(id.Binding) {
-			stray = append(stray, id)
-		}
 	}
 	var ask []resource.Resource
 	for _, b := range slices.SortedFunc(maps.Keys(names), resource.Binding.Compare) {
@@ -124,6 +101,40 @@ func (e *Engine) standing(ctx context.Context, scope resource.Selector) (w draft
 	}
 	slices.SortFunc(stray, resource.ID.Compare)
 	return w, slices.Compact(stray), nil
+}
+
+// named lists the clients that the endpoints of a scope have or may have, and
+// what is ours there of agents without an endpoint.
+func (e *Engine) named(ctx context.Context, scope resource.Selector) (map[resource.Binding]map[string]bool, []resource.ID, error) {
+	names := map[resource.Binding]map[string]bool{}
+	var ours, stray []resource.ID
+	for _, env := range e.Environments {
+		if env.Finder == nil {
+			continue
+		}
+		found, err := env.Finder.Find(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("environment %s: %w", env.Name, err)
+		}
+		for _, id := range found {
+			if scope.Has(id.Binding) {
+				names[id.Binding] = map[string]bool{resource.ClientOwn: true, resource.ClientTest: true}
+			}
+		}
+		marked, err := e.marked(ctx, env)
+		if err != nil {
+			return nil, nil, fmt.Errorf("environment %s: %w", env.Name, err)
+		}
+		ours = append(ours, marked...)
+	}
+	for _, id := range ours {
+		if known := names[id.Binding]; known != nil {
+			known[resource.Consumer(id.Name)] = true
+		} else if scope.Has(id.Binding) && !desired.IsProbe(id.Binding) {
+			stray = append(stray, id)
+		}
+	}
+	return names, stray, nil
 }
 
 // marked lists the clients and credentials of env that are marked ours. A
