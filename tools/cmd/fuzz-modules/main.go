@@ -4,10 +4,12 @@
 //
 //	fuzz-modules -fuzztime 30s
 //	fuzz-modules -ledger FILE -executions 10000000 -atmost 10m
+//	fuzz-modules -fuzztime 30s -keep 24
 //
 // The second form goes on where earlier runs have stopped: a target that the
 // ledger says was executed often enough is left out. It runs each target by
 // coverage first, which is slow, and then on variants of what that has found.
+// The third form adds what it found to the corpus that is committed.
 package main
 
 import (
@@ -28,6 +30,7 @@ func main() {
 	flag.Int64Var(&o.executions, "executions", 10_000_000, "with -ledger: how often a target is to be executed, over all runs")
 	flag.DurationVar(&o.guided, "guided", 10*time.Second, "with -ledger: how long a target is run by coverage first")
 	flag.DurationVar(&o.atMost, "atmost", 2*time.Hour, "with -ledger: how long a target runs on variants of what that has found, at most")
+	flag.IntVar(&o.keep, "keep", 0, "copy what coverage found to be of interest into testdata/fuzz, the smallest first, until there are so many inputs of a target")
 	flag.StringVar(&o.only, "only", "", "only targets whose package and name hold this text")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,6 +51,7 @@ type options struct {
 	executions int64
 	guided     time.Duration
 	atMost     time.Duration
+	keep       int
 	only       string
 }
 
@@ -92,6 +96,9 @@ func (o options) fuzz(ctx context.Context, t target, book *ledger) (string, erro
 	}
 	fmt.Printf("=== %s\n", t)
 	executions, err := guided(ctx, t, time)
+	if err == nil && o.keep > 0 {
+		err = keep(ctx, t, o.keep)
+	}
 	if book == nil {
 		return fmt.Sprintf("%d executions in %s", executions, since(start)), err
 	}

@@ -39,7 +39,7 @@ func guided(ctx context.Context, t target, time string) (executions int64, err e
 	// Minimizing an input is not counted, and by default it may take a minute.
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$",
 		"-fuzztime", time, "-fuzzminimizetime", "1s", ".")
-	return count(cmd, t, 0)
+	return count(ctx, cmd, t, 0)
 }
 
 // blind runs a target on variants of the inputs that guided runs have found to
@@ -56,25 +56,34 @@ func blind(ctx context.Context, t target, executions int64, atMost time.Duration
 	if err := build.Run(); err != nil {
 		return 0, fmt.Errorf("build %s: %w", t.dir, err)
 	}
+	found, err := cached(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, binary, "-test.run", "^$", "-test.fuzz", "^"+t.name+"$",
+		"-test.fuzztime", fmt.Sprintf("%dx", executions), "-test.fuzzminimizetime", "1s", "-test.fuzzcachedir", found)
+	return count(ctx, cmd, t, atMost)
+}
+
+// cached is where guided runs keep what they find in the package of a target.
+func cached(ctx context.Context, t target) (string, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.ImportPath}}", ".")
 	list.Dir = t.dir
 	path, err := list.Output()
 	if err != nil {
-		return 0, fmt.Errorf("list %s: %w", t.dir, err)
+		return "", fmt.Errorf("list %s: %w", t.dir, err)
 	}
 	cache, err := exec.CommandContext(ctx, "go", "env", "GOCACHE").Output()
 	if err != nil {
-		return 0, fmt.Errorf("find the cache: %w", err)
+		return "", fmt.Errorf("find the cache: %w", err)
 	}
-	found := filepath.Join(strings.TrimSpace(string(cache)), "fuzz", filepath.FromSlash(strings.TrimSpace(string(path))))
-	cmd := exec.CommandContext(ctx, binary, "-test.run", "^$", "-test.fuzz", "^"+t.name+"$",
-		"-test.fuzztime", fmt.Sprintf("%dx", executions), "-test.fuzzminimizetime", "1s", "-test.fuzzcachedir", found)
-	return count(cmd, t, atMost)
+	return filepath.Join(strings.TrimSpace(string(cache)), "fuzz", filepath.FromSlash(strings.TrimSpace(string(path)))), nil
 }
 
 // count runs a command that fuzzes a target, for a while if atMost is not 0,
-// and reads how many executions it tells of. That its time is up is no failure.
-func count(cmd *exec.Cmd, t target, atMost time.Duration) (executions int64, err error) {
+// and reads how many executions it tells of. That its time is up, or that it was
+// interrupted, is no failure.
+func count(ctx context.Context, cmd *exec.Cmd, t target, atMost time.Duration) (executions int64, err error) {
 	cmd.Dir = t.dir
 	// An interrupt lets go test end its workers; it is not left alone for ever.
 	interrupt := func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -104,7 +113,7 @@ func count(cmd *exec.Cmd, t target, atMost time.Duration) (executions int64, err
 		failed = failed || strings.Contains(lines.Text(), "--- FAIL")
 	}
 	err = errors.Join(lines.Err(), cmd.Wait())
-	if up.Load() && !failed {
+	if (up.Load() || ctx.Err() != nil) && !failed {
 		err = nil
 	}
 	return executions, err
