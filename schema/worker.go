@@ -87,19 +87,9 @@ func (w *worker) handle(message []byte) ([]byte, error) {
 	if err := w.codec.read(message, &req); err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
 	}
-	var rep reply
-	for _, f := range req.Read {
-		file := syntax.Read(f.Path, f.Data)
-		w.evaluator.files.put(f, file)
-		rep.Facts = append(rep.Facts, file.Facts)
-	}
-	if req.Unit != nil {
-		result, err := w.evaluator.evaluate(*req.Unit)
-		if err != nil {
-			return nil, err
-		}
-		rep.Places = pack(&result)
-		rep.Result = &result
+	rep, err := w.answer(req)
+	if err != nil {
+		return nil, err
 	}
 	answer, err := w.codec.write(rep)
 	if err != nil {
@@ -108,14 +98,37 @@ func (w *worker) handle(message []byte) ([]byte, error) {
 	return answer, nil
 }
 
+// answer does what a request asks for.
+func (w *worker) answer(req request) (rep reply, err error) {
+	for _, f := range req.Read {
+		file := syntax.Read(f.Path, f.Data)
+		w.evaluator.files.put(f, file)
+		rep.Facts = append(rep.Facts, file.Facts)
+	}
+	if req.Unit != nil {
+		result, err := w.evaluator.evaluate(*req.Unit)
+		if err != nil {
+			return reply{}, err
+		}
+		rep.Places = pack(&result)
+		rep.Result = &result
+	}
+	return rep, nil
+}
+
+// unpack puts back what was packed for the way.
+func (r reply) unpack() error {
+	if r.Result != nil && !unpack(r.Result, r.Places) {
+		return errors.New("read the reply: positions do not fit")
+	}
+	return nil
+}
+
 // readReply reads the message of a reply.
 func readReply(c *codec, message []byte) (reply, error) {
 	var r reply
 	if err := c.read(message, &r); err != nil {
 		return reply{}, fmt.Errorf("read the reply: %w", err)
 	}
-	if r.Result != nil && !unpack(r.Result, r.Places) {
-		return reply{}, errors.New("read the reply: positions do not fit")
-	}
-	return r, nil
+	return r, r.unpack()
 }
