@@ -59,7 +59,7 @@ func act(w *world, c *harness.Container, action string) error {
 	case "connect":
 		return c.Connect(w.ctx)
 	case "fill", "free":
-		return space(w, c.Disk, action)
+		return space(w, c, action)
 	case "seal", "unseal":
 		return seal(w, c, action)
 	default:
@@ -75,16 +75,23 @@ func restart(w *world, c *harness.Container) error {
 	return w.Unseal(w.ctx)
 }
 
-// space takes the space on a disk, or gives it back.
-func space(w *world, d *harness.Disk, action string) error {
+// space takes the space on a peer's disk, or gives it back. PostgreSQL may end
+// where it cannot write ahead; it is started again then, as whoever runs it does.
+func space(w *world, c *harness.Container, action string) error {
 	switch {
-	case d == nil:
+	case c.Disk == nil:
 		return errors.New("it has no disk of its own")
 	case action == "fill":
-		return d.Fill(w.ctx)
-	default:
-		return d.Free(w.ctx)
+		return c.Disk.Fill(w.ctx)
 	}
+	if err := c.Disk.Free(w.ctx); err != nil {
+		return err
+	}
+	state, err := c.State(w.ctx)
+	if err != nil || state.Running {
+		return err
+	}
+	return restart(w, c)
 }
 
 func seal(w *world, c *harness.Container, action string) error {
