@@ -24,7 +24,8 @@ func (r *rollouts) prove(ctx context.Context, p *pending) {
 		return
 	}
 	if err == nil {
-		result.Endpoint, err = result.OK, r.consumers(ctx, p, credentials, &result)
+		result.Endpoint = result.OK
+		err = r.consumers(ctx, p, credentials, &result)
 	}
 	p.finished = true
 	p.outcome.Err = errors.Join(p.outcome.Err, err)
@@ -73,7 +74,8 @@ func (e *Engine) Prove(ctx context.Context, st *State, b resource.Binding) (reso
 	r, result := rollouts{engine: e, env: env}, resource.Proof{At: e.Options.Now(), OK: true}
 	own, err := r.answers(ctx, p, endpoint, credentials, &result)
 	if err == nil {
-		result.Endpoint, err = result.OK, r.consumers(ctx, p, credentials, &result)
+		result.Endpoint = result.OK
+		err = r.consumers(ctx, p, credentials, &result)
 	}
 	if result.OK = result.OK && err == nil; result.OK {
 		e.used.keep(b, own)

@@ -155,7 +155,8 @@ func place(p token.Pos) Place {
 	if !p.IsValid() {
 		return Place{1, 1}
 	}
-	return Place{Line: p.Line(), Column: p.Column()}
+	// The parser of YAML may point past the end of what it has read.
+	return Place{Line: max(1, p.Line()), Column: max(1, p.Column())}
 }
 
 // errorPlace returns the place of the first position of an error.
