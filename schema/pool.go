@@ -107,7 +107,7 @@ func (p *pool) command() ([]string, error) {
 func (p *pool) dropLocked() {
 	if p.process != nil {
 		p.process.Close()
-		p.process = nil
+		p.process, p.codec = nil, nil
 	}
 }
 

@@ -228,11 +228,23 @@ func BrokenLine(data []byte) int {
 	size := len(data)
 	for n := len(lines) - 1; n > 0; n-- {
 		size -= len(lines[n])
-		if _, err := yaml.Extract("", data[:size]); err == nil {
+		if isYAML(data[:size]) {
 			return n + 1
 		}
 	}
 	return 0
+}
+
+// isYAML reports that data is YAML. The parser panics on some text, such as a
+// lone carriage return.
+func isYAML(data []byte) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	_, err := yaml.Extract("", data)
+	return err == nil
 }
 
 // startOfLine returns the place of the first character of a line that is no
