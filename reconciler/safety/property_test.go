@@ -35,7 +35,7 @@ func TestPlanOfWhatWasCarriedOutIsEmpty(t *testing.T) {
 			before := first
 			second, _ := d.once(context.Background())
 			for range 2 {
-				if effects(second) > 0 && turning(second) {
+				if effects(second) > 0 && second.Turns() {
 					c.add("turns", 1)
 					if what := unsaid(before, second); what != "" {
 						rt.Fatalf("the plan before does not say that it leaves %s: %s\nafter it: %s", what, show(before), show(second))
@@ -68,11 +68,6 @@ func unsaid(before, turns plan.Plan) string {
 	}
 	return ""
 }
-
-// turning reports that p does nothing but rotate, and take away what served
-// before: a plan that mends or changes a client leaves its rotation to the next
-// one, and that leaves what it replaced to the one after the overlap.
-func turning(p plan.Plan) bool { return p.Turns() }
 
 // disagree says what of a kept resource is not as desired. A client and its
 // credential agree if they hold the same secret, so that a consumer gets in.

@@ -46,7 +46,7 @@ func TestRotationLocksNobodyOut(t *testing.T) {
 			if locked != "" {
 				rt.Fatal(locked)
 			}
-			if second, _ := d.once(context.Background()); !turning(second) {
+			if second, _ := d.once(context.Background()); !second.Turns() {
 				rt.Fatalf("it does more than rotate: %s", show(second))
 			}
 			d.once(context.Background())
