@@ -175,7 +175,9 @@ func (r *run) agents(value cue.Value) (unitResult, error) {
 			// of other agents.
 			errs[name] = errors.Errors(v.Validate(cue.Concrete(true)))
 		}
-		if wrong := errs[name]; len(wrong) > 0 {
+		// What stands beside an agent that is wrong can keep CUE from telling of a
+		// name that is none, and the agent from being found.
+		if wrong := errs[name]; len(wrong) > 0 || !validName(name) {
 			list = append(list, unitAgent{Name: name, Diagnostics: r.explain(name, v, wrong)})
 			continue
 		}

@@ -36,7 +36,7 @@ func placesOf(files []*syntax.File) map[string]*places {
 		for _, doc := range f.Documents {
 			for _, d := range doc.Decls {
 				if field, ok := d.(*ast.Field); ok && labelOf(field) == "agents" {
-					agentPlaces(all, f.Path, field.Value)
+					agentPlaces(all, f.Path, field.Value, field.Label.Pos())
 				}
 			}
 		}
@@ -44,14 +44,15 @@ func placesOf(files []*syntax.File) map[string]*places {
 	return all
 }
 
-// agentPlaces adds the agents of a struct literal.
-func agentPlaces(all map[string]*places, file string, value ast.Expr) {
+// agentPlaces adds the agents of a struct literal. One that was merged in from
+// an alias of YAML can have no place, and is given that of the struct.
+func agentPlaces(all map[string]*places, file string, value ast.Expr, at token.Pos) {
 	switch x := value.(type) {
 	case *ast.BinaryExpr:
-		agentPlaces(all, file, x.X)
-		agentPlaces(all, file, x.Y)
+		agentPlaces(all, file, x.X, at)
+		agentPlaces(all, file, x.Y, at)
 	case *ast.ParenExpr:
-		agentPlaces(all, file, x.X)
+		agentPlaces(all, file, x.X, at)
 	case *ast.StructLit:
 		for _, d := range x.Elts {
 			field, ok := d.(*ast.Field)
@@ -70,6 +71,7 @@ func agentPlaces(all map[string]*places, file string, value ast.Expr) {
 			p.declarations = append(p.declarations, declaration{file, field.Pos().Offset(), field.End().Offset()})
 			p.values = append(p.values, field.Value)
 			p.add("", file, field.Label.Pos())
+			p.add("", file, at) // what was added first counts
 			p.walk("", file, field.Value)
 		}
 	}
