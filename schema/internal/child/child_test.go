@@ -102,6 +102,23 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]bool{
+		"fatal error: runtime: out of memory: cannot allocate 4096-byte block\n":                                                                                                 true,
+		"runtime/cgo: pthread_create failed\nfork/exec: cannot allocate memory\n":                                                                                                true,
+		"ThreadSanitizer failed to allocate 0x1000 bytes\n":                                                                                                                      true,
+		"SIGSEGV: segmentation violation\nPC=0x43261d m=4 sigcode=1 addr=0x0\n\ngoroutine 0 gp=0x1 m=4 mp=0x2 [idle]:\nruntime.(*spanQueue).tryDrain(0x1)\n":                     true,
+		"panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]\n\ngoroutine 7 [running]:\n": false,
+		"SIGSEGV: segmentation violation\nPC=0x1 m=0 sigcode=1 addr=0x7f00\n\ngoroutine 0 gp=0x1\n":                                                                              false,
+		"": false,
+	} {
+		if got := outOfMemory(said); got != want {
+			t.Errorf("%q: got %v", said, got)
+		}
+	}
+}
+
 // raceRuntimeWins reports whether the race detector's own runtime, which keeps
 // a shadow of every stack, ran out of memory before the stack was too deep.
 func raceRuntimeWins(want, got Cap) bool { return want == CapDepth && got == CapMemory }

@@ -157,12 +157,25 @@ func (p *Process) verdict(kind byte, payload []byte, err error) error {
 		limit = CapOutput
 	case strings.Contains(said, "stack overflow") || strings.Contains(said, "goroutine stack exceeds"):
 		limit = CapDepth
-	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to allocate"):
+	case outOfMemory(said):
 		limit = CapMemory
 	case strings.Contains(said, "SIGXCPU"):
 		limit = CapCPU
 	}
 	return &CapError{Cap: limit, Limits: p.limits}
+}
+
+// outOfMemory reports whether a child that said this ended because the kernel
+// gave it no more memory. Go's runtime mostly says so. Its collector, though,
+// does not look at what it is given for its queues (newSpanSPMC in Go 1.26), and
+// ends on its own stack with what lies at address 0.
+func outOfMemory(said string) bool {
+	for _, words := range []string{"out of memory", "cannot allocate memory", "failed to allocate"} {
+		if strings.Contains(said, words) {
+			return true
+		}
+	}
+	return strings.HasPrefix(said, "SIGSEGV") && strings.Contains(said, "addr=0x0\n") && strings.Contains(said, "\ngoroutine 0 ")
 }
 
 // Alive reports whether the process can take another call.
