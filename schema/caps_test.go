@@ -65,6 +65,16 @@ agents: unfold: {organization: "o", project: "p", kind: "custom-api", environmen
 		b.WriteString("agents:\n  alias: {organization: o, labels: *a8}\n")
 		return b.String()
 	}()},
+	"yaml merge of itself": {"itself.yaml", "agents:\n  itself: &a\n    <<: *a\n"},
+	"yaml merges": {"merges.yaml", func() string {
+		var b strings.Builder
+		b.WriteString("x-a0: &a0 {a: 1}\n")
+		for i := 1; i < 40; i++ {
+			fmt.Fprintf(&b, "x-a%d: &a%d {<<: [*a%d, *a%d]}\n", i, i, i-1, i-1)
+		}
+		b.WriteString("agents:\n  merges: *a39\n")
+		return b.String()
+	}()},
 	"yaml depth": {"depth.yaml", "agents:\n  depth: " + strings.Repeat("[", 300000) + "\n"},
 	"json depth": {"depth.json", `{"agents": {"depth": ` + strings.Repeat("[", 300000) + "\n"},
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"cuelang.org/go/cue/ast"
+
 	"github.com/gatewright/gatewright/schema/internal/syntax"
 )
 
@@ -112,6 +114,11 @@ func (ds Diagnostics) Sorted() Diagnostics {
 func (ds Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Severity == SeverityError })
 }
+
+// ExtractYAML turns YAML into the syntax of CUE, as the loader does: an alias
+// that cannot be written out is an error and no end of the process. Hostile text
+// can make it panic.
+func ExtractYAML(name string, data []byte) (*ast.File, error) { return syntax.ExtractYAML(name, data) }
 
 // BrokenLine returns the line of YAML that cannot be parsed, or 0 where that
 // is not known. The line that the parser names is often where the mapping

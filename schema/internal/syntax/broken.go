@@ -12,7 +12,6 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
-	"cuelang.org/go/encoding/yaml"
 )
 
 // brokenCUE says what can be said of CUE that does not parse: what is wrong,
@@ -207,6 +206,10 @@ func dataIssue(data []byte, err error) Issue {
 		issue.Hint = "write the values out, or use CUE"
 		return issue
 	}
+	if strings.Contains(issue.Message, "contains itself") {
+		issue.Hint = "an alias cannot stand in what its anchor names; write out what is meant"
+		return issue
+	}
 	issue.Hint = "indent the members of a mapping equally, with spaces; quote text that holds a colon and a space"
 	if line := BrokenLine(data); line > 0 {
 		issue.Place = startOfLine(data, line)
@@ -243,7 +246,7 @@ func isYAML(data []byte) (ok bool) {
 			ok = false
 		}
 	}()
-	_, err := yaml.Extract("", data)
+	_, err := ExtractYAML("", data)
 	return err == nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/encoding/json"
-	"cuelang.org/go/encoding/yaml"
 )
 
 // readData reads YAML or JSON. It counts as a spec when a document of it has
@@ -45,7 +44,7 @@ func (f *File) documents(data []byte, format Format) ([]ast.Expr, error) {
 	if deep := indentation(data); deep > 0 {
 		return nil, fmt.Errorf("yaml: line %d: %w", deep, errDeep)
 	}
-	file, err := yaml.Extract(f.Path, data)
+	file, err := ExtractYAML(f.Path, data)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func TestOptional(t *testing.T) {
 
 // FuzzLoad: no text of a file makes Load panic, or err without a position.
 func FuzzLoad(f *testing.F) {
-	for _, s := range []string{literals, "", "a: [", "environments: {x: 1}", "source: null", "? {a: b}\n: c", "- 1", "&a [*a, *a]", "\xff", "environments: {dev: {openbao: {auth: []}}}", "\r\r0", "\r\r0\na: ["} {
+	for _, s := range []string{literals, "", "a: [", "environments: {x: 1}", "source: null", "? {a: b}\n: c", "- 1", "&a [*a, *a]", "\xff", "environments: {dev: {openbao: {auth: []}}}", "\r\r0", "\r\r0\na: [", "a: &a {<<: *a}"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

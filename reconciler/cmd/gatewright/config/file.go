@@ -18,7 +18,6 @@ import (
 	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
-	"cuelang.org/go/encoding/yaml"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/schema"
@@ -145,7 +144,7 @@ func syntax(text []byte, shown string) (tree *ast.File, err error) {
 	if strings.HasSuffix(shown, ".cue") {
 		return parser.ParseFile(shown, text, parser.ParseComments)
 	}
-	return yaml.Extract(shown, text)
+	return schema.ExtractYAML(shown, text)
 }
 
 // mark notes where the fields of a struct are written.
