@@ -149,7 +149,7 @@ func (t *Target) checkList(ctx context.Context) (string, error) {
 	apps, err := t.list(ctx)
 	var f *fault.Error
 	switch {
-	case errors.As(err, &f) && f.Reason == "ListLimit":
+	case errors.As(err, &f) && f.Reason == reasonListLimit:
 		return f.Err.Error(), nil
 	case err != nil:
 		return "", err

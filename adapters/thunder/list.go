@@ -34,7 +34,40 @@ func (l listed) owner() string {
 }
 
 // list returns all applications, or a fault where the server cannot list them.
+//
+//	list, read of one, list again     | fault
+//	----------------------------------+------------------------------------
+//	400 APP-1029                      | stalled: they are too many
+//	500 SSE-5000, any, none           | transient: what it reads from fails
+//	500 SSE-5000, answered, 500       | stalled: it is the list that fails
 func (t *Target) list(ctx context.Context) ([]listed, error) {
+	apps, err := t.listOnce(ctx)
+	if !passing(err) || t.readable(ctx) != nil {
+		return apps, err
+	}
+	if apps, err = t.listOnce(ctx); passing(err) {
+		return apps, listLimitFault(fault.Stalled)
+	}
+	return apps, err
+}
+
+// passing reports that a list failed as it does above a limit, and as it does
+// for any other reason.
+func passing(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Reason == reasonListLimit && f.Class == fault.Transient
+}
+
+// readable tries whether an application can be read.
+func (t *Target) readable(ctx context.Context) error {
+	return t.api.get(ctx, applicationPath(resource.ApplicationID("gatewright")), answerLimit, func(a answer) error {
+		_, _, err := readApplication(a)
+		return err
+	})
+}
+
+// listOnce asks for all applications.
+func (t *Target) listOnce(ctx context.Context) ([]listed, error) {
 	var out struct {
 		Applications []listed `json:"applications"`
 	}
@@ -50,22 +83,34 @@ func (t *Target) list(ctx context.Context) ([]listed, error) {
 	return out.Applications, err
 }
 
+// reasonListLimit is the reason of a list that the server cannot make.
+const reasonListLimit = "ListLimit"
+
 // overLimit recognises that there are more applications than the server can
 // list: 400 APP-1029 above 1000 clients, 500 SSE-5000 above 1000 applications.
+// The latter is its answer to any fault of its database, too.
 func overLimit(a answer, err error) error {
 	p, ok := problemOf(a)
-	if !ok || p.Code != codeListLimit && (p.Code != codeInternal || a.status != http.StatusInternalServerError) {
+	switch {
+	case ok && p.Code == codeListLimit:
+		return listLimitFault(fault.Stalled)
+	case ok && p.Code == codeInternal && a.status == http.StatusInternalServerError:
+		return listLimitFault(fault.Transient)
+	default:
 		return err
 	}
+}
+
+func listLimitFault(class fault.Class) error {
 	return &fault.Error{
-		Class: fault.Stalled, Reason: "ListLimit",
+		Class: class, Reason: reasonListLimit,
 		Err:  errors.New("ThunderID cannot list its applications, as when it has more than 1000; what is marked ours and not in the inventory is not found"),
 		Hint: "nothing else depends on the list; a lost inventory can be rebuilt from the specs",
 	}
 }
 
 // Discover implements target.Discoverer by the short marks in the list of
-// applications. Above 1000 applications ThunderID has no list: then nothing is
+// applications. Above 1000 clients ThunderID has no list: then nothing is
 // found, and the error is of class stalled and says so. It stops nothing: what
 // is in the specs or the inventory is observed by its derived id.
 //

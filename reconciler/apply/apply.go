@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ type Executor struct {
 	Record  Recorder
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Failed has what failed of the steps of others that those of a binding
+	// depend on.
+	Failed map[resource.ID]error
 }
 
 // Result is what came of the steps of a binding.
@@ -86,6 +90,7 @@ func (e *Executor) Binding(ctx context.Context, steps []plan.Step, observed func
 		Executor: e, observed: observed, all: steps, failed: map[resource.ID]error{},
 		secrets: map[string]resource.Secret{}, fresh: map[string]resource.Secret{}, rotated: map[string]bool{},
 	}
+	maps.Copy(r.failed, e.Failed)
 	r.result.Proofs = map[string]resource.Proof{}
 	var effects []plan.Step
 	for _, s := range steps {

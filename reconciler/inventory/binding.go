@@ -64,7 +64,9 @@ type Binding struct {
 	// DesiredHash is the hash of what is wanted; see desired.Binding.
 	DesiredHash string          `json:"desiredHash,omitempty"`
 	LastProof   *resource.Proof `json:"lastProof,omitempty"`
-	ConvergedAt time.Time       `json:"convergedAt,omitzero"`
+	// ConvergedAt is since when what DesiredHash names stands, or stood when it
+	// last did; zero if it never has.
+	ConvergedAt time.Time `json:"convergedAt,omitzero"`
 	// UpdatedAt is when any of the other fields last changed. The store sets
 	// it; what a caller puts there is ignored.
 	UpdatedAt time.Time `json:"updatedAt,omitzero"`

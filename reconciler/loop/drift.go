@@ -3,9 +3,7 @@ package loop
 import (
 	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/fault"
-	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/reconciler/plan"
-	"github.com/gatewright/gatewright/reconciler/proof"
 	"github.com/gatewright/gatewright/schema"
 )
 
@@ -31,7 +29,7 @@ func (e *Engine) drifted(p *Planned) {
 			continue
 		case wanted == nil || row.DesiredHash != wanted.Hash:
 			continue
-		case row.Status != inventory.Converged && !s.Restores && row.Reason != reasonDrift && row.Reason != proof.InvalidClient:
+		case row.ConvergedAt.IsZero() && !s.Restores:
 			continue
 		}
 		s.Drift, s.Since = true, p.Observed[s.ID].Since

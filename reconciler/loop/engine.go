@@ -62,6 +62,8 @@ type Engine struct {
 	// running is the daemon of this process, if one runs.
 	running *atomic.Pointer[daemon]
 	woken   chan struct{}
+	// recovered reports that what an earlier process left unsettled is settled.
+	recovered *atomic.Bool
 }
 
 // Options are the settings of an engine.
@@ -138,7 +140,7 @@ func New(e Engine) *Engine {
 	e.probes = &probeTokens{byEnvironment: map[string]proof.Token{}}
 	e.used = &usedTokens{byBinding: map[resource.Binding]proof.Token{}}
 	e.loaded = &loaded{turn: make(chan struct{}, 1)}
-	e.running, e.woken = &atomic.Pointer[daemon]{}, make(chan struct{}, 1)
+	e.running, e.woken, e.recovered = &atomic.Pointer[daemon]{}, make(chan struct{}, 1), &atomic.Bool{}
 	return &e
 }
 

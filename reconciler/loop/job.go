@@ -97,7 +97,7 @@ func (e *Engine) carryOut(ctx context.Context, record apply.Recorder, j *job) Ou
 		return out
 	}
 	env := e.environment(j.binding.Environment)
-	executor := apply.Executor{Targets: env.Targets, Prover: env.Prover, Record: record, Log: e.Log, Now: e.Options.Now}
+	executor := apply.Executor{Targets: env.Targets, Prover: env.Prover, Record: record, Log: e.Log, Now: e.Options.Now, Failed: j.round.trustless()}
 	result := executor.Binding(ctx, j.steps, func(id resource.ID) resource.Observed { return j.observed[id] })
 	out.Settled, out.Err, out.proved = result.Settled, result.Err, map[string]bool{}
 	for name, p := range result.Proofs {

@@ -46,6 +46,9 @@ type Planned struct {
 	Owned []resource.ID
 	// Discovered reports that Owned was rebuilt from marks for want of records.
 	Discovered bool
+	// unsettled are the steps that a process has begun that ended before it
+	// could say what came of them.
+	unsettled []inventory.StepRecord
 	// undiscovered are the environments whose marks could not all be read.
 	undiscovered map[string]bool
 	// Reviewed asks that nothing be changed but what the plan says, though
@@ -58,7 +61,9 @@ type Planned struct {
 	asked map[resource.ID]inventory.Rotation
 	// lapsed reports that a suspension is over and still recorded.
 	lapsed bool
-	scope  Scope
+	// blocked reports that nothing may be pruned for the revision.
+	blocked bool
+	scope   Scope
 }
 
 // Plan observes what st asks for within scope and says what to do. It changes
@@ -105,6 +110,7 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 		return nil, err
 	}
 	in.Suspended, in.Proved, in.PruneBlocked, in.PruneHint = reasons(p.suspended), proved(p), blocked, hint
+	p.blocked = blocked != ""
 	in.OwnedIn = ownedIn(p.Owned)
 	p.Plan = plan.Compute(in)
 	p.Revision = st.Revision.Hash
@@ -151,6 +157,20 @@ func (e *Engine) remembered(ctx context.Context, p *Planned) error {
 			p.undiscovered[env.Name] = !complete
 		}
 		p.Owned = append(p.Owned, owned...)
+	}
+	if !e.recovered.Load() {
+		if p.unsettled, err = e.Store.OpenIntents(ctx, ""); err != nil {
+			return fmt.Errorf("read inventory: %w", err)
+		}
+		for _, s := range p.unsettled {
+			if e.environment(s.ID.Binding.Environment) != nil && makes(s.Action) {
+				p.Owned = append(p.Owned, s.ID)
+			}
+			if row, ok := p.Recorded[s.ID.Binding]; ok && gives(s.ID, s.Action) {
+				row.LastProof = nil
+				p.Recorded[s.ID.Binding] = row
+			}
+		}
 	}
 	slices.SortFunc(p.Owned, resource.ID.Compare)
 	p.Owned = slices.Compact(p.Owned)
@@ -202,7 +222,24 @@ func (e *Engine) gone(p *Planned, wanted map[resource.Binding]*desired.Binding) 
 		}
 		out = append(out, g)
 	}
-	return out
+	return withClients(p.Owned, out)
+}
+
+// withClients adds to credentials that are gone the clients that they were made
+// for, where the inventory does not name them: its records were lost, and the
+// identity provider could not list what is ours. Whoever has such a credential
+// gets tokens until its client is deleted, and nothing else leads to that.
+func withClients(owned []resource.ID, gone []plan.Gone) []plan.Gone {
+	for _, g := range slices.Clone(gone) {
+		if g.ID.Kind != resource.KindCredential {
+			continue
+		}
+		g.ID.Kind = resource.KindClient
+		if _, known := slices.BinarySearchFunc(owned, g.ID, resource.ID.Compare); !known {
+			gone = append(gone, g)
+		}
+	}
+	return gone
 }
 
 // metaRevision is the note of the last revision that was applied whole.

@@ -97,6 +97,9 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 		adopted = append(adopted, p.Owned...)
 	}
 	owns := inventory.Settlement{Added: adopted, Removed: vanished(p)}
+	if err := e.settleLeft(ctx, p); err != nil {
+		return err
+	}
 	if err := e.forgetAsked(ctx, p); err != nil {
 		return err
 	}
@@ -110,6 +113,31 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 	}
 	return e.notes(ctx, p)
 }
+
+// settleLeft settles what an earlier process has begun and could not settle. What
+// it may have made is owned, so that it can be pruned, unless it was looked at
+// and is not there or not ours.
+func (e *Engine) settleLeft(ctx context.Context, p *Planned) error {
+	out := make([]inventory.Settlement, len(p.unsettled))
+	for i, s := range p.unsettled {
+		out[i] = inventory.Settlement{
+			Step: s.StepID(), State: inventory.Unknown, Class: fault.Unknown, Started: s.Started,
+			Message: "the process ended before it could say what came of it",
+		}
+		o, looked := p.Observed[s.ID]
+		if makes(s.Action) && (!looked || o.Err != nil || o.Found && o.Owner == resource.OwnerUs) {
+			out[i].Added = []resource.ID{s.ID}
+		}
+	}
+	if err := e.Store.Settle(ctx, out); err != nil {
+		return err
+	}
+	e.recovered.Store(true)
+	return nil
+}
+
+// makes reports that after a step of that kind the resource is ours.
+func makes(a plan.Action) bool { return a.Effectful() && a != plan.Delete && a != plan.Orphan }
 
 // own records what is owned without a step.
 func (e *Engine) own(ctx context.Context, s inventory.Settlement) error {
@@ -131,17 +159,17 @@ func (e *Engine) notes(ctx context.Context, p *Planned) error {
 			}
 		}
 	}
-	if p.scope == nil && p.State.Whole && !p.State.Revision.Dirty && !holdsBack(p.Plan) {
+	if p.scope == nil && p.State.Whole && !p.State.Revision.Dirty && !p.holdsBack() {
 		return e.Store.SetMeta(ctx, metaRevision, p.State.Revision.Hash)
 	}
 	return nil
 }
 
-// holdsBack reports that a guard keeps something of p from being done. The
-// revision does not count as applied then: the next pass must not take it for
-// the history that a later one has to descend from.
-func holdsBack(p plan.Plan) bool {
-	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Class == fault.Unsafe })
+// holdsBack reports that a guard keeps something of p from being done, or would
+// if it could be read. The revision does not count as applied then: the next
+// pass must not take it for the history that a later one has to descend from.
+func (p *Planned) holdsBack() bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Class == fault.Unsafe || p.blocked && s.Misses })
 }
 
 // vanished lists what is owned by the records, no longer asked for, and gone
@@ -178,7 +206,13 @@ func spent(row inventory.Binding, steps []plan.Step) bool {
 func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, steps []plan.Step, o *Outcome) inventory.Binding {
 	row := p.Recorded[b]
 	row.Binding, row.Revision = b, p.Revision
-	if o != nil && (o.Proof != nil || endpointDone(*o) && !restored(steps)) || wanted != nil && wanted.Hash != row.DesiredHash {
+	changed := wanted == nil || wanted.Hash != row.DesiredHash
+	if changed {
+		// What was reached is not what is asked for now. A spec that is gone and
+		// comes back asks anew, though it be the same.
+		row.DesiredHash, row.ConvergedAt = "", time.Time{}
+	}
+	if o != nil && (o.Proof != nil || unsure(*o) || endpointDone(*o) && !restored(steps)) || wanted != nil && changed {
 		row.LastProof = nil
 	}
 	if wanted != nil {
@@ -196,11 +230,40 @@ func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, st
 	if o != nil {
 		err = o.Err
 		if o.Proof != nil {
-			row.LastProof = o.Proof
+			row.LastProof = e.latest(p.Recorded[b], wanted, o)
 		}
 	}
 	e.judge(&row, wanted, err)
 	return row
+}
+
+// latest is the proof of o. Where nobody could be asked and nothing was changed,
+// it is no less true that the endpoint was proved before: were that forgotten,
+// an API that somebody opens meanwhile would stay open until somebody can be.
+func (e *Engine) latest(former inventory.Binding, wanted *desired.Binding, o *Outcome) *resource.Proof {
+	proof := *o.Proof
+	switch fault.ClassOf(o.Err) {
+	case fault.Transient, fault.Unknown:
+		if was := former.LastProof; was != nil && wanted != nil && former.DesiredHash == wanted.Hash && !endpointDone(*o) {
+			proof.Endpoint = proof.Endpoint || was.OK || was.Endpoint
+		}
+	case fault.Waiting, fault.Stalled, fault.Conflict, fault.Unsafe:
+	}
+	return &proof
+}
+
+// unsure reports that it is not known what came of a change of a client or of a
+// credential. An identity provider may have stored the mark and not the secret:
+// only a proof tells.
+func unsure(o Outcome) bool {
+	return slices.ContainsFunc(o.Settled, func(s apply.Settled) bool {
+		return s.Err != nil && s.Begun && !s.RolledBack && gives(s.Step.ID, s.Step.Action)
+	})
+}
+
+// gives reports that a step gives a resource a secret.
+func gives(id resource.ID, a plan.Action) bool {
+	return makes(a) && (id.Kind == resource.KindClient || id.Kind == resource.KindCredential)
 }
 
 // restored reports that the endpoint was put back as it had been proved: until
@@ -291,7 +354,7 @@ func (e *Engine) judge(row *inventory.Binding, wanted *desired.Binding, err erro
 	case row.SuspendedUntil != nil && (err == nil || row.Class == fault.Waiting):
 		row.Status = inventory.Suspended
 	}
-	if row.Status == inventory.Converged && before != inventory.Converged {
+	if row.Status == inventory.Converged && (before != inventory.Converged || row.ConvergedAt.IsZero()) {
 		row.ConvergedAt = e.Options.Now().UTC()
 	}
 }

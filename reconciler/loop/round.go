@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ type round struct {
 	waiting int
 	ended   int
 	report  *Report
+	// failed has what became of key managers that could not be written: what
+	// depends on them is not done.
+	failed  map[resource.ID]error
 	rows    []inventory.Binding
 	gone    []resource.Binding
 	events  []inventory.Event
@@ -56,7 +60,7 @@ func (e *Engine) begin(ctx context.Context, p *Planned, trigger string, report *
 	if err != nil {
 		return nil, nil, fmt.Errorf("record run: %w", err)
 	}
-	r := &round{engine: e, planned: p, run: run, total: len(jobs), report: report, flushed: e.Options.Now()}
+	r := &round{engine: e, planned: p, run: run, total: len(jobs), report: report, failed: map[resource.ID]error{}, flushed: e.Options.Now()}
 	for _, j := range jobs {
 		j.round = r
 	}
@@ -93,6 +97,13 @@ func (r *round) done(j *job, o Outcome) {
 	r.waiting--
 	r.mu.Unlock()
 	r.finish(j, &o)
+}
+
+// trustless lists the key managers of the round that could not be written.
+func (r *round) trustless() map[resource.ID]error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.failed)
 }
 
 // drop takes a job back from the rollouts that a later round has overtaken.
@@ -150,6 +161,11 @@ func (r *round) count(j *job, o *Outcome) {
 	}
 	r.engine.Metrics.settled(j.binding.Environment, o)
 	if j.binding.Organization == "" {
+		for _, s := range o.Settled {
+			if s.Err != nil {
+				r.failed[s.Step.ID] = s.Err
+			}
+		}
 		return
 	}
 	row := r.engine.row(r.planned, j.binding, j.wanted, j.steps, o)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 	"github.com/gatewright/gatewright/reconciler/inventory"
-	"github.com/gatewright/gatewright/reconciler/plan"
 	"github.com/gatewright/gatewright/reconciler/resource"
 )
 
@@ -28,10 +26,12 @@ const (
 func (e *Engine) Run(ctx context.Context) error {
 	d := &daemon{
 		Engine: e, approved: map[resource.ID]bool{}, jobs: map[resource.Binding]*job{}, busy: map[resource.Binding]bool{},
+		stop:      map[resource.Binding]context.CancelCauseFunc{},
 		followers: map[string]*rollouts{}, seen: map[resource.Binding]bool{},
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[resource.Binding](firstRetry, lastRetry)),
 	}
+	e.recovered.Store(false) // another may have written meanwhile
 	e.running.Store(d)
 	defer e.running.CompareAndSwap(d, nil)
 	return d.run(ctx)
@@ -58,6 +58,8 @@ type daemon struct {
 	// jobs has the planned work of queued bindings. A queued binding without
 	// one is planned anew.
 	jobs map[resource.Binding]*job
+	// stop ends, before its next effect, what is done for a binding.
+	stop map[resource.Binding]context.CancelCauseFunc
 	// busy are the bindings that are worked on or whose rollout is followed.
 	busy map[resource.Binding]bool
 	// seen are queued bindings that were changed at a target.
@@ -176,31 +178,14 @@ func (d *daemon) refresh(ctx context.Context) (Scope, error) {
 	d.mu.Lock()
 	d.mustReview = d.mustReview || d.held != nil
 	d.state, d.held, d.approved = &st, nil, map[resource.ID]bool{}
+	overtaken := d.overtake(changed)
 	d.mu.Unlock()
+	for _, j := range overtaken {
+		j.round.finish(j, nil)
+	}
 	d.Log.InfoContext(ctx, "revision loaded", "revision", short(st.Revision.Hash), "agents", st.Agents,
 		"bindings", len(st.Set.Bindings), "changed", len(changed), "evaluated", st.Evaluations, "diagnostics", len(st.Diagnostics))
 	return changed, nil
-}
-
-// difference is the bindings that st wants otherwise than last, or no more.
-func difference(last, st *State) Scope {
-	out := Scope{}
-	was := map[resource.Binding]string{}
-	if last != nil {
-		for _, b := range last.Set.Bindings {
-			was[b.Binding] = b.Hash
-		}
-	}
-	for _, b := range st.Set.Bindings {
-		if was[b.Binding] != b.Hash {
-			out[b.Binding] = true
-		}
-		delete(was, b.Binding)
-	}
-	for b := range was {
-		out[b] = true
-	}
-	return out
 }
 
 // plan makes a plan for scope and queues what it has to do. Bindings that are
@@ -252,24 +237,6 @@ func (d *daemon) plan(ctx context.Context, st State, scope Scope, trigger string
 	return nil
 }
 
-// current leaves out of a plan for st what a newer revision asks otherwise: that
-// has a plan of its own.
-func (d *daemon) current(st *State, p *Planned) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	newer := d.newerThan(st)
-	p.Steps = slices.DeleteFunc(p.Steps, func(s plan.Step) bool { return newer[s.ID.Binding] })
-}
-
-// newerThan lists the bindings that the current revision asks otherwise than
-// st. The lock is held.
-func (d *daemon) newerThan(st *State) Scope {
-	if d.state.Revision.Hash == st.Revision.Hash {
-		return nil
-	}
-	return difference(st, d.state)
-}
-
 // worker works on queued bindings until the queue is shut down.
 func (d *daemon) worker(ctx context.Context) {
 	for {
@@ -292,7 +259,10 @@ func (d *daemon) work(ctx context.Context, b resource.Binding) {
 	followed := d.busy[b]
 	d.busy[b] = true
 	st, trigger := d.state, d.trigger(b)
+	ctx, stop := context.WithCancelCause(ctx)
+	d.stop[b] = stop
 	d.mu.Unlock()
+	defer d.stopped(b, stop)
 	if j == nil && trigger == triggerWatch {
 		if j = d.restoring(ctx, *st, b); j != nil {
 			d.queue.AddAfter(b, settle) // for the rest of it

@@ -42,13 +42,18 @@ func (l Limits) of(environment string) Limit {
 	return Limit{l.Percent, l.From}
 }
 
-// Guard refuses a plan that takes away too much at once. The error's class is
-// fault.Unsafe; nothing has happened yet.
+// Guard refuses a plan that takes away too much at once. What it would take
+// away but for a target that is away counts as well: a change that is too much
+// as a whole is not let through in parts. The error's class is fault.Unsafe;
+// nothing has happened yet.
 func (p Plan) Guard(l Limits) error {
+	if !slices.ContainsFunc(p.Steps, Step.Takes) {
+		return nil
+	}
 	taken := map[string]int{}
 	all := 0
 	for _, s := range p.Steps {
-		if s.Takes() {
+		if s.Takes() || s.Misses {
 			taken[s.ID.Binding.Environment]++
 			all++
 		}

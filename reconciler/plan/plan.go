@@ -141,7 +141,7 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 			continue // one of the two applications of a client that stays
 		}
 		s := p.prune(g)
-		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && resource.Consumer(g.ID.Name) == resource.ClientOwn {
+		if s.Action == Delete && hasEndpoint && endpoint.Action != Keep && (!b.Enabled() || resource.Consumer(g.ID.Name) == resource.ClientOwn) {
 			s = after(s, endpoint)
 		}
 		if (s.Action == Delete || s.Action == Orphan) && g.ID.Kind == resource.KindCredential {
@@ -165,6 +165,7 @@ func (p *planner) binding(b desired.Binding, gone []Gone) {
 func after(s, dep Step) Step {
 	switch {
 	case dep.Action == Skip:
+		s.Misses = s.Misses || s.Takes()
 		s.Action, s.Class = Skip, fault.Waiting
 		s.Reason = "waits for " + dep.ID.String() + ": " + dep.Reason
 	case dep.Action.Effectful():

@@ -32,6 +32,7 @@ func (p *planner) prune(g Gone) Step {
 	case o.Err != nil:
 		s.Action, s.Class = Skip, fault.ClassOf(o.Err)
 		s.Reason, s.Hint = o.Err.Error(), fault.HintOf(o.Err)
+		s.Misses = g.ID.Kind != resource.KindEndpoint && (g.SpecPresent || g.Deletion == schema.DeletionPrune)
 		return s
 	case !o.Found:
 		s.Reason = "it is gone already"

@@ -81,6 +81,9 @@ type Step struct {
 	// Since is when what stands came to be as it is, where it is drift and the
 	// target knows.
 	Since time.Time `json:"since,omitzero"`
+	// Misses reports, on a skip, that the step would take something away if
+	// what it is about could be read, or what it waits for were done.
+	Misses bool `json:"misses,omitempty"`
 	// Reason says why, for people.
 	Reason string `json:"reason,omitempty"`
 	// Class is set on a skip, and on a keep that is not yet rolled out.
@@ -93,8 +96,8 @@ type Step struct {
 }
 
 // Takes reports that carrying out s takes something away: it deletes a
-// resource, or takes OAuth off an endpoint. What a rotation has replaced is not
-// missed by anyone.
+// resource, takes OAuth off an endpoint, or opens it. What a rotation has
+// replaced is not missed by anyone.
 func (s Step) Takes() bool {
-	return s.Action == Delete && !s.Retires || s.Disables && s.Action.Effectful()
+	return s.Action == Delete && !s.Retires || (s.Disables || s.Opens) && s.Action.Effectful()
 }
