@@ -3,6 +3,8 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
@@ -237,7 +239,7 @@ func TestReleaseMadeAnew(t *testing.T) {
 // TestKeyManagersKeepTheContract runs the suite on the gateway's ConfigMap.
 func TestKeyManagersKeepTheContract(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"structured": valuesOfAMP, "toml": valuesWithTOML, "empty": ""} {
+	for name, text := range map[string]string{"structured": valuesOfAMP, "toml": valuesWithTOML, "empty": noManagers} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			keyManagerSuite(t, text)
@@ -309,6 +311,40 @@ func (b *bed) values() string {
 		b.Fatalf("ConfigMap: %v", err)
 	}
 	return cm.Data[keyValues]
+}
+
+// TestKeyManagerIsAwaited looks at a gateway whose operator has deployed another
+// configuration than there is now.
+func TestKeyManagerIsAwaited(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	cfg, _ := b.config()
+	cfg.APIGateway, cfg.ManageKeyManagers = b.gateway(valuesOfAMP), true
+	x := b.target(cfg)
+	deployed := func(text, status string) {
+		sum := sha256.Sum256([]byte(text))
+		b.status(apiGateways, b.ns, "gw", object{"configHash": hex.EncodeToString(sum[:]), "conditions": []any{object{
+			"type": "Programmed", "status": status, "reason": "DeploymentFailed", "message": "helm upgrade failed", "lastTransitionTime": "2026-11-30T00:00:00Z",
+		}}})
+	}
+	look := func(name string) resource.Observed {
+		id := resource.ID{Kind: resource.KindKeyManager, Binding: resource.Binding{Environment: "development"}, Name: name}
+		return b.observe(x, id, resource.State{KeyManager: &resource.KeyManager{Name: name}})
+	}
+	if o := look("ThunderKeyManager"); o.Awaited || !o.Rollout.Done() {
+		t.Errorf("an operator that says nothing: %+v", o)
+	}
+	deployed(valuesOfAMP, "True")
+	if o := look("ThunderKeyManager"); !o.Awaited || !o.Rollout.Done() {
+		t.Errorf("deployed: %+v", o)
+	}
+	if o := look("Env"); !o.Awaited {
+		t.Errorf("to be made: %+v", o)
+	}
+	deployed("gateway: {}", "False")
+	if o := look("ThunderKeyManager"); o.Rollout.Class != string(fault.Waiting) || !strings.Contains(o.Rollout.Message, "helm upgrade failed") {
+		t.Errorf("not deployed: %+v", o)
+	}
 }
 
 // TestUnknownKeyManager names those that there are.

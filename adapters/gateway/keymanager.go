@@ -29,6 +29,11 @@ type gatewayConfig struct {
 	key, text string
 	managers  []KeyManager
 	marks     string
+	// deployed is the operator's hash of the configuration that the gateway was
+	// deployed with last, and empty if the operator does not say. programmed is
+	// its condition.
+	deployed   string
+	programmed condition
 }
 
 type configMap struct {
@@ -42,6 +47,10 @@ type apiGateway struct {
 			Name string `json:"name"`
 		} `json:"configRef"`
 	} `json:"spec"`
+	Status struct {
+		ConfigHash string     `json:"configHash"`
+		Conditions conditions `json:"conditions"`
+	} `json:"status"`
 }
 
 // KeyManagers lists the issuers that the environment's gateway trusts. Those of
@@ -81,7 +90,12 @@ func (t *Target) readConfig(ctx context.Context) (*gatewayConfig, *fault.Error) 
 	case cm == nil:
 		return nil, waiting("NoConfigMap", "create it", "there is no ConfigMap %s, which APIGateway %s names", name, n)
 	}
-	return t.parseConfig(name, cm)
+	c, err := t.parseConfig(name, cm)
+	if err == nil {
+		c.deployed = gw.Status.ConfigHash
+		c.programmed, _ = gw.Status.Conditions.get("Programmed")
+	}
+	return c, err
 }
 
 func (t *Target) readGateway(ctx context.Context) (*apiGateway, *fault.Error) {
@@ -113,6 +127,26 @@ func (t *Target) parseConfig(name ObjectName, cm *configMap) (*gatewayConfig, *f
 	}
 	c.managers = managers
 	return c, nil
+}
+
+// rollout says whether the gateway was deployed with the configuration as it is
+// now. The operator does that by Helm some time after a change, which may fail; it
+// keeps the SHA-256 of the values that it has deployed.
+func (c *gatewayConfig) rollout() resource.Rollout {
+	sum := sha256.Sum256([]byte(c.text))
+	if c.key != keyValues || c.deployed == "" || c.deployed == hex.EncodeToString(sum[:]) {
+		return resource.Rollout{}
+	}
+	r := resource.Rollout{
+		Class: string(fault.Waiting), Reason: "NotDeployed",
+		Message: fmt.Sprintf("the gateway was not yet deployed with the present configuration (ConfigMap %s)", c.name),
+		Hint:    "its operator does that; gatewright looks again by itself",
+	}
+	if p := c.programmed; p.Status == "False" {
+		r.Message += fmt.Sprintf(": %s, %s", p.Reason, oneLine(p.Message))
+		r.Hint = "see the APIGateway's condition Programmed and the operator's log"
+	}
+	return r
 }
 
 // find returns the key manager that a policy of jwt-auth v1 means by name.
@@ -160,7 +194,7 @@ func (t *Target) observeKeyManagers(ctx context.Context, resources []resource.Re
 //	there           | yes            | no          | other: the configuration's
 //	any             | no             |             | other
 func (t *Target) keyManager(id resource.ID, c *gatewayConfig) resource.Observed {
-	o := resource.Observed{ID: id, Version: c.versionOf(id.Name)}
+	o := resource.Observed{ID: id, Version: c.versionOf(id.Name), Awaited: c.key == keyValues && c.deployed != ""}
 	if t.cfg.ManageKeyManagers {
 		o.Owner = resource.OwnerUs
 	}
@@ -169,7 +203,7 @@ func (t *Target) keyManager(id resource.ID, c *gatewayConfig) resource.Observed 
 		o.Rollout = t.unknownManager(id.Name, c)
 		return o
 	}
-	o.Found = true
+	o.Found, o.Rollout = true, c.rollout()
 	o.State = resource.State{KeyManager: &resource.KeyManager{Name: k.Name, Issuer: k.Issuer, JWKSURI: k.JWKSURI}}
 	if !t.cfg.ManageKeyManagers || !k.Ours {
 		o.Owner, o.OwnerName = resource.OwnerOther, "the gateway's configuration (ConfigMap "+c.name.String()+")"
@@ -259,9 +293,12 @@ func (e *effect) writeConfig(ctx context.Context, c *gatewayConfig, want *resour
 	name := e.step.ID.Name
 	text, err := edit(c.text, name, want)
 	if err != nil {
-		f := stalled("EditByHand", "edit the key manager by hand, and restart the gateway", "ConfigMap %s: %w", c.name, err)
-		if !errors.Is(err, errByHand) {
-			f.Reason = "ConfigUnreadable"
+		f := stalled("ConfigUnreadable", "edit the key manager by hand, and restart the gateway", "ConfigMap %s: %w", c.name, err)
+		switch {
+		case errors.Is(err, errByHand):
+			f.Reason = "EditByHand"
+		case errors.Is(err, errNoList):
+			f.Reason, f.Hint = "NoList", "at gateway.config.policy_configurations.jwtauth_v1.keymanagers list all that the gateway is to trust, or [] if that is nothing else"
 		}
 		return f
 	}

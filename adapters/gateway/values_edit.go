@@ -17,6 +17,11 @@ import (
 // here.
 var errByHand = errors.New("the key managers are written in a way that gatewright does not edit")
 
+// errNoList says that values have no list of key managers. The operator lays the
+// values over its own, and a list takes the place of a list: one that is made here
+// would take the gateway every key manager that it has from there.
+var errNoList = errors.New("the values have no list of key managers, and a new one would take the place of what the operator's own values list")
+
 // editValues puts a key manager into the chart's values, or takes it out where
 // want is nil. Comments and all other values stay. The result is read back and
 // compared, so that nothing else can have changed.
@@ -87,11 +92,8 @@ func editDocument(doc *yaml.Node, before []KeyManager, name string, want *resour
 	return editSequence(sequence, name, want)
 }
 
-// sequenceOf finds the list of key managers, and makes it where there is none.
+// sequenceOf finds the list of key managers.
 func sequenceOf(doc *yaml.Node) (*yaml.Node, error) {
-	if doc.Kind == 0 {
-		*doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
-	}
 	var tables *yaml.Node
 	if err := walk(doc, func(n *yaml.Node, isTOML bool) error {
 		if !isTOML && tables == nil {
@@ -101,19 +103,27 @@ func sequenceOf(doc *yaml.Node) (*yaml.Node, error) {
 	}); err != nil {
 		return nil, err
 	}
-	n, path := doc.Content[0], []string{"gateway", "config", tablePolicies, tableJWT}
-	if tables != nil {
-		n, path = tables, []string{tableJWT}
-	}
-	for _, key := range path {
-		if n = under(n, key, yaml.MappingNode); n == nil {
+	n, key, kind := tables, tableJWT, yaml.Kind(yaml.MappingNode)
+	for range 2 {
+		if n == nil || !holdsKey(n, key) {
+			return nil, errNoList
+		}
+		if n = under(n, key, kind); n == nil {
 			return nil, errByHand
 		}
-	}
-	if n = under(n, tableManagers, yaml.SequenceNode); n == nil {
-		return nil, errByHand
+		key, kind = tableManagers, yaml.SequenceNode
 	}
 	return n, nil
+}
+
+// holdsKey reports that a mapping has a key.
+func holdsKey(n *yaml.Node, key string) bool {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // under returns the value of a key of a mapping, and makes it where there is

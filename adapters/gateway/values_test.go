@@ -123,9 +123,8 @@ func TestEditValues(t *testing.T) {
 		"add to TOML":       {valuesWithTOML, "Env", want, []string{"# the issuers", `name = 'Env'`, "# kept"}, nil},
 		"change in TOML":    {valuesWithTOML, "ThunderKeyManager", moved, []string{"# the issuers", "https://env.example", "skipTlsVerify = true", "# kept"}, []string{"http://thunder"}},
 		"remove from TOML":  {valuesWithTOML, "agent-manager-service", nil, []string{"# the issuers", "ThunderKeyManager", "# kept"}, []string{"amp-api"}},
-		"into nothing":      {"", "Env", want, []string{"policy_configurations", "name: Env"}, nil},
-		"into others":       {"gateway:\n  # here\n  config: {}\nother: 1\n", "Env", want, []string{"# here", "other: 1", "name: Env"}, nil},
-		"into null":         {"gateway:\n  config:\n", "Env", want, []string{"name: Env"}, nil},
+		"into nothing":      {noManagers, "Env", want, []string{"# here", "other: 1", "name: Env"}, nil},
+		"into null":         {"gateway: {config: {policy_configurations: {jwtauth_v1: {keymanagers: }}}}", "Env", want, []string{"name: Env"}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +156,31 @@ func TestEditValues(t *testing.T) {
 				t.Errorf("editing again (%v) made of\n%s\nthis\n%s", err, got, again)
 			}
 		})
+	}
+}
+
+// noManagers says that the gateway is to trust nobody.
+const noManagers = `
+gateway:
+  # here
+  config:
+    policy_configurations:
+      jwtauth_v1:
+        keymanagers: []
+other: 1
+`
+
+// A list that is made would take the place of one that the gateway has from its
+// operator's values.
+func TestEditValuesMakesNoList(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "gateway: {config: {}}", "gateway: {config: {policy_configurations: }}", "gateway: {config: {policy_configurations: {}}}",
+		"gateway: {config: {policy_configurations: {jwtauth_v1: {}}}}",
+	} {
+		if got, err := editValues(text, "Env", &resource.KeyManager{Name: "Env", Issuer: "i", JWKSURI: "u"}); !errors.Is(err, errNoList) {
+			t.Errorf("%q: got %v\n%s", text, err, got)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 //	a key manager is missing             | the policy and refuse every request
 //	differs, desired oauth2, and it was  | update, before all else: somebody has
 //	proved as it is desired              | changed what protects the API
+//	differs, desired oauth2, and a key   | skip, waiting: until then the gateway
+//	manager is not rolled out            | refuses every request
 //	differs, desired oauth2, and our own | skip, waiting: never lock an API whose
 //	client cannot be provided            | key does not exist
 //	differs                              | update
@@ -72,6 +74,11 @@ func (p *planner) lock(s Step, issuers []string, steps map[resource.ID]Step) Ste
 			s.Action, s.Class, s.Reason, s.Hint = Skip, trust.Class, trust.Reason, trust.Hint
 			return s
 		}
+		if reason := p.untold(trust); reason != "" && !p.in.Proved[s.ID.Binding] {
+			s.Action, s.Class, s.DependsOn = Skip, fault.Waiting, nil
+			s.Reason, s.Hint = "waits for "+id.String()+": "+reason, trust.Hint
+			return s
+		}
 		if trust.Action.Effectful() {
 			s.DependsOn = append(s.DependsOn, id)
 		}
@@ -99,6 +106,20 @@ func (p *planner) lock(s Step, issuers []string, steps map[resource.ID]Step) Ste
 	return s
 }
 
+// untold says why a gateway does not yet know a key manager that its
+// configuration names, or that this plan writes there; it is empty if it does or
+// if nobody would say.
+func (p *planner) untold(trust Step) string {
+	switch {
+	case trust.Action == Keep && trust.Class != "":
+		return trust.Reason
+	case trust.Action.Effectful() && p.in.Observed[trust.ID].Awaited:
+		return "the gateway has to be deployed with it first"
+	default:
+		return ""
+	}
+}
+
 // keyManagerStep plans an issuer that the gateway must know. An observation
 // whose owner is us says that we may write it; any other can only be verified.
 func keyManagerStep(r resource.Resource, o resource.Observed) Step {
@@ -112,7 +133,8 @@ func keyManagerStep(r resource.Resource, o resource.Observed) Step {
 		// signed. Where the gateway fetches the keys from is its own affair: it
 		// may reach the provider by another address than we do. The proof of
 		// the endpoint tells whether they are the right ones.
-		s.Action, s.Changes, s.Class, s.Reason, s.Hint = Keep, nil, "", "", ""
+		s.Action, s.Changes = Keep, nil
+		s.Class, s.Reason, s.Hint = fault.Class(o.Rollout.Class), o.Rollout.Message, o.Rollout.Hint
 		return s
 	}
 	if o.Owner == resource.OwnerUs {

@@ -190,14 +190,18 @@ type Observed struct {
 	Since time.Time `json:"since,omitzero"`
 	// URL is where callers reach an endpoint, if known.
 	URL string `json:"url,omitempty"`
-	// Rollout says how far an endpoint's last change has come.
+	// Rollout says how far the last change of an endpoint or of a gateway's
+	// configuration has come.
 	Rollout Rollout `json:"rollout,omitzero"`
+	// Awaited reports, on a key manager, that a change of it has a rollout: the
+	// gateway knows it only once that has ended.
+	Awaited bool `json:"awaited,omitempty"`
 	// Err says why the resource could not be observed. It is a *fault.Error,
 	// and nothing else of the observation counts where it is set.
 	Err error `json:"-"`
 }
 
-// Rollout is the progress of an endpoint from the API object to the gateway.
+// Rollout is the progress of a change from the API object to the gateway.
 // The zero value means: rolled out.
 type Rollout struct {
 	// Class is empty, or the fault class that describes the delay: waiting,
