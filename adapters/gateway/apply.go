@@ -117,9 +117,9 @@ func (e *effect) endpoint(ctx context.Context) (done bool, err error) {
 		if err := e.applyPolicies(ctx, &f, want); err != nil || trait {
 			return false, err
 		}
-		return e.settled(e.written, f.component.Metadata), nil
+		return e.settled(e.written, f.component.Metadata.meta), nil
 	case trait:
-		if err := e.guard(1, version(f.component.Metadata)); err != nil {
+		if err := e.guard(1, version(f.component.Metadata.meta)); err != nil {
 			return false, err
 		}
 		if err := e.attach(ctx, &f, want); err != nil {
@@ -127,7 +127,7 @@ func (e *effect) endpoint(ctx context.Context) (done bool, err error) {
 		}
 		return e.settled(f.binding.Metadata.meta, e.written), nil
 	default:
-		return e.settled(f.binding.Metadata.meta, f.component.Metadata), nil
+		return e.settled(f.binding.Metadata.meta, f.component.Metadata.meta), nil
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 //	the instance, of the trait                    | nothing to attach
 //	the instance's name, of another trait         | stalled
 //	the trait, as another instance                | stalled
+//	traits that another manager applies, and no   | stalled
+//	mark of ours on the policies                  |
 //	a component type that does not allow the trait| stalled
 //	no such trait                                 | stalled
 //	the trait, with another contract              | stalled
@@ -42,6 +44,11 @@ func (t *Target) readAttaching(ctx context.Context, b resource.Binding, f *facts
 				"component %s has trait %s as instance %s, and the configuration says %s", b.Agent, at.Name, at.InstanceName, instance)
 			return
 		}
+	}
+	if manager, ok := f.component.applier(t.cfg.FieldManager); ok && !t.cfg.Adopt && f.binding.Metadata.Annotations[markAnnotation] != t.cfg.Installation {
+		f.attaching = stalled("TraitsApplied", fmt.Sprintf("add the trait %s to the component where %s gets it from", t.cfg.TraitName, manager),
+			"the traits of component %s are applied by %s, which would take another one off again", b.Agent, manager)
+		return
 	}
 	f.trait, f.attaching = t.chooseTrait(ctx, f.component, traits)
 }

@@ -118,6 +118,22 @@ func descend(raw json.RawMessage, path ...string) (map[string]json.RawMessage, b
 	return fields, json.Unmarshal(raw, &fields) == nil
 }
 
+// applier is the manager other than ours that applies the traits of a component.
+// They are one value for server-side apply: what somebody adds to it lasts until
+// that manager comes by. A trait that we have attached before is put back all the
+// same, since without it the API is open.
+func (c *component) applier(ours string) (string, bool) {
+	for _, e := range c.Metadata.ManagedFields {
+		if e.Manager == ours || e.Operation != operationApply || e.Subresource != "" {
+			continue
+		}
+		if fields, ok := descend(e.Fields, "f:spec"); ok && fields["f:traits"] != nil {
+			return e.Manager, true
+		}
+	}
+	return "", false
+}
+
 // applied returns the entry of what manager applies to b.
 func (b *releaseBinding) applied(manager string) (managedEntry, bool) {
 	for _, e := range b.Metadata.ManagedFields {

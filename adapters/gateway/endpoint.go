@@ -119,7 +119,7 @@ func (f *facts) attached(instance, trait string) *componentTrait {
 // ReleaseBinding or of the Component, and not with their statuses, which
 // controllers write at any time.
 func (f *facts) version() string {
-	return version(f.binding.Metadata.meta) + " " + version(f.component.Metadata)
+	return version(f.binding.Metadata.meta) + " " + version(f.component.Metadata.meta)
 }
 
 func version(m meta) string { return m.UID + "." + strconv.FormatInt(m.Generation, 10) }

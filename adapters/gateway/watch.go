@@ -50,7 +50,7 @@ func (t *Target) Watch(ctx context.Context, look func(resource.Binding)) {
 		})
 		group.Go(func() error {
 			watchAll(ctx, t, components, ns, func(c *component, gone bool) {
-				if b, ok := t.bindingOfComponent(c); ok && (gone || t.versions.of(b).component != version(c.Metadata)) {
+				if b, ok := t.bindingOfComponent(c); ok && (gone || t.versions.of(b).component != version(c.Metadata.meta)) {
 					look(b)
 				}
 			})

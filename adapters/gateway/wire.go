@@ -115,8 +115,11 @@ func (cs conditions) get(kind string) (condition, bool) {
 }
 
 type component struct {
-	Metadata meta `json:"metadata"`
-	Spec     struct {
+	Metadata struct {
+		meta
+		ManagedFields []managedEntry `json:"managedFields"`
+	} `json:"metadata"`
+	Spec struct {
 		Owner struct {
 			Project string `json:"projectName"`
 		} `json:"owner"`

@@ -153,7 +153,7 @@ func (e *effect) attach(ctx context.Context, f *facts, want *resource.Endpoint) 
 	if c.Spec.Traits == nil {
 		add = patchOp{"add", "/spec/traits", []any{entry}}
 	}
-	return e.patch(ctx, components, c.Metadata, mediaJSONPatch, []patchOp{at(c.Metadata), add})
+	return e.patch(ctx, components, c.Metadata.meta, mediaJSONPatch, []patchOp{at(c.Metadata.meta), add})
 }
 
 // disown gives an endpoint up: the mark and our hold on the policies go, the
