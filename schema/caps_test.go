@@ -254,3 +254,16 @@ func children(t *testing.T) []string {
 	}
 	return out
 }
+
+// Text that the parser cannot stand stops the agents in it, and no others.
+func TestParserPanics(t *testing.T) {
+	l := NewLoader(Options{Limits: small})
+	defer l.Close()
+	r, err := l.Load(context.Background(), treeOf(map[string]string{"a.yaml": "a: agents\rb:\r  - c\r", "good.cue": goodSpec("good")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bindingsOf(r); len(got) != 1 || r.Whole {
+		t.Errorf("bindings %v, whole %v:\n%s", got, r.Whole, render(r.Diagnostics))
+	}
+}

@@ -220,5 +220,5 @@ func (c *composer) result() Result {
 	for _, v := range c.views {
 		lost = lost || v.lost
 	}
-	return Result{Agents: agents, Diagnostics: ds, Whole: !ds.HasErrors() && !c.layout.partial && !lost, Evaluations: c.evaluations}
+	return Result{Agents: agents, Diagnostics: ds, Whole: !ds.HasErrors() && !c.layout.partial && !lost, Unused: c.layout.unused, Evaluations: c.evaluations}
 }

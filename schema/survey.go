@@ -32,6 +32,8 @@ type survey struct {
 	diagnostics Diagnostics
 	// partial reports that something had to be left out without an error.
 	partial bool
+	// unused are the files of data that are none of ours.
+	unused []string
 }
 
 // report adds an error.
@@ -65,7 +67,13 @@ func (l *Loader) survey(ctx context.Context, tree Tree) (*survey, error) {
 	if err := l.readFacts(ctx, s); err != nil {
 		return nil, err
 	}
-	s.sources = slices.DeleteFunc(s.sources, func(src *source) bool { return !s.sift(src, nested) })
+	s.sources = slices.DeleteFunc(s.sources, func(src *source) bool {
+		counts := s.sift(src, nested)
+		if !counts && src.data {
+			s.unused = append(s.unused, src.entry.Path)
+		}
+		return !counts
+	})
 	for _, src := range s.sources {
 		s.dirs[src.dir] = append(s.dirs[src.dir], src)
 	}

@@ -39,6 +39,8 @@ type Result struct {
 	// Whole reports that nothing of the tree had to be left out. Only then
 	// may the absence of an agent be taken to mean that its spec is gone.
 	Whole bool
+	// Unused are the files of YAML and JSON that are none of ours, sorted.
+	Unused []string
 	// Evaluations counts what was evaluated, not answered from the cache.
 	Evaluations int
 }

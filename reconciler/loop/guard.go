@@ -114,6 +114,26 @@ func (e *Engine) pruneBlocked(ctx context.Context, st State, gone []plan.Gone) (
 	return reason, plan.Confirmation(revisionName(&st)), nil
 }
 
+// doubted notes of what is gone why its spec may not be, unless somebody has
+// confirmed the revision.
+func (e *Engine) doubted(ctx context.Context, st *State, gone []plan.Gone) error {
+	for i := range gone {
+		g := &gone[i]
+		if g.SpecPresent || g.File == "" {
+			continue
+		}
+		if g.Doubt = st.doubt(g.File); g.Doubt == "" {
+			continue
+		}
+		if allowed, err := e.allowed(ctx, st); err != nil || allowed {
+			g.Doubt = ""
+			return err
+		}
+		g.DoubtHint = "put it right, or take the file away as well; " + plan.Confirmation(revisionName(st))
+	}
+	return nil
+}
+
 // suspicious says why st is more likely a mistake than meant.
 func (e *Engine) suspicious(ctx context.Context, st *State) (string, error) {
 	if st.Agents == 0 {

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"path"
 
 	"github.com/gatewright/gatewright/reconciler/desired"
 	"github.com/gatewright/gatewright/reconciler/resource"
@@ -28,6 +29,9 @@ type State struct {
 
 	// wanted is Set by binding.
 	wanted map[resource.Binding]*desired.Binding
+	// unread are the paths at which there is something that is not read: data
+	// that is none of ours, symbolic links, other repositories.
+	unread map[string]bool
 }
 
 // Load evaluates a snapshot and derives what it asks for in the engine's
@@ -55,8 +59,37 @@ func (e *Engine) Load(ctx context.Context, snap source.Snapshot) (State, error) 
 		Revision: snap.Revision, Set: set, Specs: loaded.Agents, Diagnostics: all,
 		Whole:  loaded.Whole && !diagnostics.HasErrors(),
 		Agents: len(loaded.Agents), Bindings: bindings, Evaluations: loaded.Evaluations,
-		wanted: index(set),
+		wanted: index(set), unread: unread(snap.Tree, loaded.Unused),
 	}, nil
+}
+
+// unread lists what a tree holds and is not read.
+func unread(tree schema.Tree, unused []string) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range unused {
+		out[p] = true
+	}
+	for _, e := range tree {
+		if e.Mode != schema.ModeRegular {
+			out[e.Path] = true
+		}
+	}
+	return out
+}
+
+// doubt says why the spec that was in a file may not be gone, though the file
+// declares it no more: a file that is broken in some way, or has its content
+// elsewhere, looks like one of somebody else's.
+func (s *State) doubt(file string) string {
+	if s.unread[file] {
+		return file + ", where its spec was, is still there and declares no agent at all"
+	}
+	for dir := path.Dir(file); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if s.unread[dir] {
+			return dir + ", below which its spec was, is no directory any more"
+		}
+	}
+	return ""
 }
 
 // Wants returns what s asks for of a binding; nil if nothing.

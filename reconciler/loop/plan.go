@@ -94,6 +94,9 @@ func (e *Engine) planSeen(ctx context.Context, st State, scope Scope, only []res
 		}
 	}
 	gone := e.gone(p, st.wanted)
+	if err := e.doubted(ctx, &st, gone); err != nil {
+		return nil, err
+	}
 	if err := e.askedFor(ctx, p); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,9 @@ type Gone struct {
 	SpecPresent bool
 	// File is where the spec was; empty if that is not known.
 	File string
+	// Doubt says why the spec may not be gone, and DoubtHint what a person can do;
+	// nothing is deleted or given up then.
+	Doubt, DoubtHint string
 }
 
 // Plan is an ordered list of steps: those of one binding stand together, in

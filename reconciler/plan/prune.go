@@ -24,7 +24,8 @@ import (
 //	           | gone                | orphan          | orphan; see there
 //	           | gone                | not known       | skip, unsafe
 //
-// Nothing is deleted or given up while Input.PruneBlocked says so.
+// Nothing is deleted or given up while Input.PruneBlocked says so, or while there
+// is doubt that the spec is gone.
 func (p *planner) prune(g Gone) Step {
 	o := p.in.Observed[g.ID]
 	s := Step{ID: g.ID, Action: Keep, Version: o.Version}
@@ -53,6 +54,10 @@ func (p *planner) prune(g Gone) Step {
 		return s
 	case g.SpecPresent:
 		return p.delete(s, "the spec no longer asks for it")
+	case g.Doubt != "" && g.Deletion != schema.DeletionProtect:
+		s.Action, s.Class = Skip, fault.Unsafe
+		s.Reason, s.Hint = "nothing is pruned of it: "+g.Doubt, g.DoubtHint
+		return s
 	}
 	switch g.Deletion {
 	case schema.DeletionPrune:

@@ -109,6 +109,7 @@ type copier struct {
 	tracked map[string]*index.Entry
 	above   map[string]bool
 	ignores ignores
+	objects *objects
 	// left: the root itself is in a directory that is left out.
 	left bool
 	tree schema.Tree
@@ -125,7 +126,7 @@ func newCopier(ctx context.Context, d *disk, root string) (*copier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
-	c := &copier{ctx: ctx, root: root, prefix: prefix, tracked: map[string]*index.Entry{}, above: map[string]bool{}, clean: map[string]plumbing.Hash{}}
+	c := &copier{ctx: ctx, root: root, prefix: prefix, objects: d.objects, tracked: map[string]*index.Entry{}, above: map[string]bool{}, clean: map[string]plumbing.Hash{}}
 	idx, err := d.names.storage.Index()
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", err)

@@ -203,3 +203,22 @@ func TestIgnoresAsGitDoes(t *testing.T) {
 		}
 	})
 }
+
+// What a sparse checkout leaves out is there for git, and no spec of it is gone.
+func TestSparseWorkingCopy(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	files := map[string]string{"specs/a": "a", "specs/sub/b": "b", "specs/c": "c", "README": "r"}
+	hash := r.commit("one", files)
+	r.git("sparse-checkout", "set", "--no-cone", "/specs/a")
+	if _, err := os.Stat(r.path("specs/c")); err == nil {
+		t.Fatal("the checkout is not sparse")
+	}
+	snap := working(t, r.dir, "specs")
+	wantContents(t, snap.Tree, map[string]string{"a": "a", "c": "c", "sub/b": "b"})
+	if snap.Revision.Dirty || snap.Revision.Hash != hash {
+		t.Errorf("revision: %+v", snap.Revision)
+	}
+	r.write("specs/c", "in the way")
+	wantContents(t, working(t, r.dir, "specs").Tree, map[string]string{"a": "a", "c": "in the way", "sub/b": "b"})
+}

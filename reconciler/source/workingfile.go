@@ -27,8 +27,43 @@ func (c *copier) copy() (schema.Tree, error) {
 	if err := c.directory(c.root, c.prefix, c.ignores, c.left); err != nil {
 		return nil, err
 	}
+	if err := c.sparse(); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(c.tree, func(a, b schema.Entry) int { return strings.Compare(a.Path, b.Path) })
 	return c.tree, nil
+}
+
+// sparse adds what a sparse checkout leaves out of the working copy: for git it is
+// there, as the index has it.
+func (c *copier) sparse() error {
+	there := make(map[string]bool, len(c.tree))
+	for _, e := range c.tree {
+		there[e.Path] = true
+	}
+	for name, e := range c.tracked {
+		inner, below := name, true
+		if c.prefix != "" {
+			inner, below = strings.CutPrefix(name, c.prefix+"/")
+		}
+		if !e.SkipWorktree || !below || there[inner] {
+			continue
+		}
+		out := schema.Entry{Path: name, Mode: modeOf(uint64(e.Mode)), Size: int64(e.Size), Digest: e.Hash.String()}
+		if out.Mode == schema.ModeSubmodule {
+			out.Read = unreadable("a submodule")
+		} else {
+			got, err := c.objects.read(e.Hash, DefaultFileSize)
+			if err == nil {
+				out.Size = int64(len(got.content))
+			}
+			out.Read = func() ([]byte, error) { return slices.Clone(got.content), err }
+		}
+		if err := c.add(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // directory lists one directory. Where it is left out, tracked files alone are

@@ -136,6 +136,10 @@ func labelOf(t token.Token, lit string) (string, bool) {
 // spec finds the line that makes a broken file of data one of ours.
 var spec = regexp.MustCompile(`(?m)^[\t ]{0,2}["']?agents["']?\s*:`)
 
+// seeming finds what may be meant for the key of a broken file of ours: in braces,
+// further in, or without its colon.
+var seeming = regexp.MustCompile(`(?m)(?:^|[{,?])[\t ]*(?:&\S+[\t ]+)?["']?agents["']?[\t ]*(?::|$)`)
+
 // key finds the keys of the first level below agents.
 var key = regexp.MustCompile(`^[\t ]+["']?([A-Za-z0-9_.-]+)["']?\s*:`)
 
@@ -144,7 +148,16 @@ func (f *File) brokenData(data []byte, err error) {
 	facts := &f.Facts
 	at := spec.FindIndex(data)
 	if at == nil && !bytes.Contains(data, []byte(`"agents"`)) {
-		return // it has the word agents somewhere, and is none of ours
+		// It has the word agents somewhere, and is none of ours, as far as one
+		// can see.
+		if m := seeming.FindSubmatchIndex(data); m != nil {
+			issue := dataIssue(data, err)
+			facts.warn(Issue{
+				Place: issue.Place, Code: "unread-agents", Message: "the file is not read, though it seems to declare agents: " + issue.Message,
+				Hint: "correct it; if it is no spec, keep it elsewhere",
+			})
+		}
+		return
 	}
 	facts.Used, facts.Mention = true, MentionYes
 	facts.fail(dataIssue(data, err))

@@ -39,6 +39,9 @@ func (f *File) readData(data []byte, format Format) {
 func (f *File) documents(data []byte, format Format) ([]ast.Expr, error) {
 	if format == FormatJSON {
 		expr, err := json.Extract(f.Path, data)
+		if list, ok := expr.(*ast.ListLit); ok && err == nil {
+			return list.Elts, nil // as the documents of YAML
+		}
 		return []ast.Expr{expr}, err
 	}
 	if deep := indentation(data); deep > 0 {

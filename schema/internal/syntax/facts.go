@@ -95,6 +95,12 @@ type Facts struct {
 	Module, Language string
 }
 
+// warn adds an issue that says why a file is not used.
+func (f *Facts) warn(i Issue) {
+	i.Warning = true
+	f.Issues = append(f.Issues, i)
+}
+
 // fail adds an issue that keeps the file from being used.
 func (f *Facts) fail(i Issue) {
 	f.Broken = true

@@ -38,9 +38,12 @@ func Read(name string, data []byte) (f *File) {
 			// A fault of a parser on hostile text. What it was is of no use to
 			// the author, and may repeat the text.
 			f.Documents = nil
-			f.Facts = Facts{Used: true, Broken: true, Issues: []Issue{{
-				Place: Place{1, 1}, Code: "syntax-error", Message: "the file cannot be parsed",
+			f.Facts = Facts{Used: true, Broken: true, Leaf: FormatOf(name) != FormatCUE, Mention: MentionYes, Issues: []Issue{{
+				Place: Place{1, 1}, Code: "syntax-error", Message: "the file cannot be parsed", Hint: "end every line with a line feed, and write plain text",
 			}}}
+			if f.Facts.Leaf {
+				f.Facts.Claims = skimData(data)
+			}
 		}
 	}()
 	format := FormatOf(name)
@@ -50,6 +53,13 @@ func Read(name string, data []byte) (f *File) {
 		f.Facts.Used = true
 	case FormatYAML, FormatJSON:
 		f.Facts.Leaf = true
+		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
+			f.Facts.warn(Issue{
+				Place: Place{1, 1}, Code: "lfs-pointer", Message: "the content of the file is in Git LFS, which is not read",
+				Hint: "keep specs in git itself",
+			})
+			return f
+		}
 		if !mayHoldAgents(data) {
 			f.Facts.nearMissText(data)
 			return f
