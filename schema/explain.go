@@ -178,7 +178,7 @@ func (x *explainer) field(path []string, errs []errors.Error) {
 	format, _ := first.Msg()
 	switch {
 	case format == cueNotAllowed:
-		x.notAllowed(path)
+		x.notAllowed(path, errs)
 	case format == cueRequired, format == cueMissing:
 		x.missing(path, errs)
 	case strings.HasPrefix(format, cueIncomplete), strings.HasPrefix(format, cueNotConcrete):
@@ -284,7 +284,7 @@ func (x *explainer) unknownFields() {
 		case parent == "labels" && !labelKey.MatchString(name):
 			x.badLabelKey(path)
 		case parent == authPath+".clients" && (name == "own" || name == "test"):
-			x.notAllowed(path)
+			x.notAllowed(path, nil)
 		}
 	}
 }

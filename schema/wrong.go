@@ -12,14 +12,22 @@ import (
 	"github.com/gatewright/gatewright/schema/internal/syntax"
 )
 
-// notAllowed explains a field that a closed definition refuses.
-func (x *explainer) notAllowed(path []string) {
+// notAllowed explains a field that a closed definition refuses: ours, or one of
+// the repository.
+func (x *explainer) notAllowed(path []string, errs []errors.Error) {
 	if len(path) == 0 {
 		x.badName(path, x.name)
 		return
 	}
 	name, parent := path[len(path)-1], generic(path[:len(path)-1])
 	switch {
+	case x.allowed(path, parent, name):
+		if parent == authPath && !x.written(path) {
+			// A default of ours; one is told of for all.
+			path, name = path[:len(path)-1], strings.Join(oauth2Fields[:3], ", ")+", which have defaults"
+		}
+		x.report(path, "closed-definition", "a definition of the repository is closed and does not allow "+name,
+			"add ... to that definition, or let its name begin with _ and not with #", x.policies(errs))
 	case parent == authPath && slices.Contains(oauth2Fields, name):
 		x.report(path, "oauth2-only", fmt.Sprintf(`%s belongs to scheme "oauth2" alone`, name), `set scheme: "oauth2", or take the field out`, nil)
 	case parent == authPath+".clients" && (name == "own" || name == "test"):
@@ -35,6 +43,32 @@ func (x *explainer) notAllowed(path []string) {
 	default:
 		x.unknown(path, members[parent])
 	}
+}
+
+// allowed reports that our own definitions allow a field.
+func (x *explainer) allowed(path []string, parent, name string) bool {
+	switch {
+	case parent == authPath+".clients":
+		return validName(name) && name != "own" && name != "test"
+	case parent == "environments":
+		return validName(name)
+	case parent == "labels":
+		return labelKey.MatchString(name)
+	case parent == authPath && slices.Contains(oauth2Fields, name):
+		scheme, err := x.value.LookupPath(selectors(append(slices.Clone(path[:len(path)-1]), "scheme"))).String()
+		return err == nil && scheme == string(SchemeOAuth2)
+	default:
+		return slices.Contains(members[parent], name)
+	}
+}
+
+// written reports that the agent's declarations spell a field out.
+func (x *explainer) written(path []string) bool {
+	if x.places == nil {
+		return false
+	}
+	_, ok := x.places.fields[strings.Join(path, ".")]
+	return ok
 }
 
 // badLabelKey explains a key of labels.

@@ -77,8 +77,12 @@ func sqliteSource(rest string) (source, error) {
 	return source{path: abs, shown: "sqlite:" + abs}, nil
 }
 
+// Misnamed is the reason of an error that the name of the database is at fault
+// for.
+const Misnamed = "DatabaseName"
+
 func badSource(format string, args ...any) *fault.Error {
-	e := fault.New(fault.Stalled, "DatabaseName", format, args...)
+	e := fault.New(fault.Stalled, Misnamed, format, args...)
 	e.Target, e.Op, e.Hint = "inventory", "open", dsnHint
 	return e
 }

@@ -61,7 +61,7 @@ func (s *Store) diagnose(err error) diagnosis {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return s.readOnlyFile()
 	case errors.Is(err, syscall.EISDIR):
-		return diagnosis{class: fault.Stalled, reason: "DatabaseName", hint: "name a file in that directory, as sqlite:///var/lib/gatewright/gatewright.db"}
+		return diagnosis{class: fault.Stalled, reason: Misnamed, hint: "name a file in that directory, as sqlite:///var/lib/gatewright/gatewright.db"}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return s.diskFull()
 	default:

@@ -131,8 +131,11 @@ func cleanPath(p string) (string, error) {
 	return p, nil
 }
 
+// Misconfigured is the reason of an error that a configuration is at fault for.
+const Misconfigured = "InvalidConfiguration"
+
 func misconfigured(format, hint string, args ...any) error {
-	e := fault.New(fault.Stalled, "InvalidConfiguration", format, args...)
+	e := fault.New(fault.Stalled, Misconfigured, format, args...)
 	e.Op, e.Target, e.Hint = "configure source", "git", hint
 	return e
 }

@@ -56,6 +56,8 @@ func (l location) loopback() bool {
 
 var (
 	schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
+	// passworded is an address that somebody gave a password, as in a URL.
+	passworded = regexp.MustCompile(`^[^@/:\s]+:[^@/]*@`)
 	// scpLike is git's rule: a colon before the first slash, and a host of more
 	// than one letter, since one letter and a colon is a drive.
 	scpLike = regexp.MustCompile(`^(?:([^@/:\s]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]+):(.*)$`)
@@ -70,6 +72,9 @@ func parseLocation(repository string) (location, error) {
 	if m := schemed.FindStringSubmatch(repository); m != nil {
 		return parseURL(strings.ToLower(m[1]), repository)
 	}
+	if passworded.MatchString(repository) && !exists(repository) {
+		return location{}, misconfigured("the repository's address holds a password", "SSH takes none there; write ssh://user@host/path, and configure a key")
+	}
 	if m := scpLike.FindStringSubmatch(repository); m != nil && !exists(repository) {
 		return sshLocation(m[1], m[2], m[3])
 	}
@@ -79,7 +84,7 @@ func parseLocation(repository string) (location, error) {
 func parseURL(scheme, repository string) (location, error) {
 	u, err := url.Parse(repository)
 	if err != nil {
-		return location{}, misconfigured("the repository's URL cannot be read", "special characters in a user name or password are written as %%XX; better, configure them apart from the URL")
+		return location{}, misconfigured("the repository's URL cannot be read", "special characters in a user name or password are written as %XX; better, configure them apart from the URL")
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
 		return location{}, misconfigured("the repository's URL has a query or a fragment", "leave out everything from ? or #; a token belongs in the authentication settings")

@@ -64,13 +64,19 @@ type requests struct {
 
 func (r *requests) wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		c := &countingWriter{ResponseWriter: w}
-		h.ServeHTTP(c, req)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.lines = append(r.lines, req.Method+" "+req.URL.Path)
-		r.bytes += c.bytes
+		r.add(req.Method+" "+req.URL.Path, 0)
+		h.ServeHTTP(countingWriter{w, r}, req)
 	})
+}
+
+// add counts before a client can see what is counted.
+func (r *requests) add(line string, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if line != "" {
+		r.lines = append(r.lines, line)
+	}
+	r.bytes += bytes
 }
 
 // take returns what came since the last take.
@@ -84,13 +90,12 @@ func (r *requests) take() ([]string, int) {
 
 type countingWriter struct {
 	http.ResponseWriter
-	bytes int
+	requests *requests
 }
 
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p)
-	c.bytes += n
-	return n, err
+func (c countingWriter) Write(p []byte) (int, error) {
+	c.requests.add("", len(p))
+	return c.ResponseWriter.Write(p)
 }
 
 // listen accepts connections on loopback until the test ends, and waits for

@@ -49,7 +49,7 @@ func (a *App) apply() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&massChange, "allow-mass-change", false, "carry out the plan even if it takes much away at once")
 	cmd.Flags().StringVar(&confirmed, "confirm", "", "carry out the plan even if it takes much away, if it is of the revision with this full hash")
-	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this file, written by `gatewright diff --out`")
+	cmd.Flags().StringVar(&file, "plan", "", "carry out only the plan in this `FILE`, written by gatewright diff --out")
 	return cmd
 }
 
@@ -81,12 +81,12 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 		}
 	}
 	if was != nil {
-		if err := moved(file, was.Difference(plan.NewFile(w.cfg.Installation, p.State.Revision.Dirty, p.Plan))); err != nil {
+		if err := a.moved(file, args, was.Difference(plan.NewFile(w.cfg.Installation, p.State.Revision.Dirty, p.Plan))); err != nil {
 			return err
 		}
 		p.Reviewed = true
 	}
-	report, err := a.carryOut(ctx, w, p, args)
+	report, err := a.carryOut(ctx, w, p, args, file)
 	if err != nil {
 		return err
 	}
@@ -94,12 +94,12 @@ func (a *App) applyOnce(ctx context.Context, w *wired, args []string, file strin
 }
 
 // carryOut carries out a plan that was shown, if nothing forbids it.
-func (a *App) carryOut(ctx context.Context, w *wired, p *loop.Planned, args []string) (*loop.Report, error) {
+func (a *App) carryOut(ctx context.Context, w *wired, p *loop.Planned, args []string, file string) (*loop.Report, error) {
 	if err := otherThanConfirmed(w, p); err != nil {
 		return nil, err
 	}
 	if err := w.engine.Guard(ctx, p); err != nil {
-		return nil, a.confirmable(err, p, args)
+		return nil, a.confirmable(err, p, args, file)
 	}
 	progress := view.StartProgress(a.Err, "converging")
 	defer progress.Stop()

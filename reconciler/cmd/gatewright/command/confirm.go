@@ -87,19 +87,22 @@ func otherThanConfirmed(w *wired, p *loop.Planned) error {
 }
 
 // confirmable names the very command by which a person allows what a guard
-// stopped.
-func (a *App) confirmable(err error, p *loop.Planned, args []string) error {
+// stopped; of the plan in file, if that was reviewed.
+func (a *App) confirmable(err error, p *loop.Planned, args []string, file string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Reason != plan.MassChange {
 		return err
 	}
 	told := *f
-	words := append([]string{"gatewright"}, a.flags.Words()...)
-	if words = append(words, "apply"); p.Revision == "" || p.State.Revision.Dirty {
+	words := []string{"apply"}
+	if file != "" {
+		words = append(words, "--plan", file)
+	}
+	if p.Revision == "" || p.State.Revision.Dirty {
 		words = append(words, "--allow-mass-change")
 	} else {
 		words = append(words, "--confirm", p.Revision)
 	}
-	told.Hint = "if that is meant: " + strings.Join(append(words, args...), " ")
+	told.Hint = "if that is meant: " + a.commandLine(words, args...)
 	return &told
 }

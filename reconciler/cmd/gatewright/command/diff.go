@@ -58,7 +58,7 @@ func (a *App) diff() *cobra.Command {
 			return verdict(p)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "also write the plan to this file, for `gatewright apply --plan`")
+	cmd.Flags().StringVar(&out, "out", "", "also write the plan to this `FILE`, for gatewright apply --plan")
 	return cmd
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
+	"github.com/gatewright/gatewright/reconciler/inventory"
+	"github.com/gatewright/gatewright/reconciler/source"
 	"github.com/gatewright/gatewright/schema"
 )
 
@@ -58,11 +60,14 @@ func invalid(ds schema.Diagnostics) error {
 // code is the exit code that err amounts to.
 func code(err error) int {
 	var e *exit
+	var f *fault.Error
 	switch {
 	case err == nil:
 		return ExitDone
 	case errors.As(err, &e):
 		return e.code
+	case errors.As(err, &f) && (f.Reason == source.Misconfigured || f.Reason == inventory.Misnamed):
+		return ExitInvalid
 	case fault.ClassOf(err) == fault.Unsafe:
 		return ExitUnsafe
 	case fault.IsUnreachable(err):

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/reconciler/cmd/gatewright/view"
@@ -61,13 +62,13 @@ func (a *App) rounds(ctx context.Context, w *wired, t turn, whole *applied) erro
 			return outcome(t.planned, t.report)
 		case !next.Turns():
 			a.warn("more differs by now than the rotation that the plan has left; nothing of that was done",
-				"look at it, and apply again: "+a.commandLine("diff", t.args...))
+				"look at it, and apply again: "+a.commandLine([]string{"diff"}, t.args...))
 			return outcome(t.planned, t.report)
 		}
 		if err := a.showLeft(before, next); err != nil {
 			return err
 		}
-		report, err := a.carryOut(ctx, w, next, t.args)
+		report, err := a.carryOut(ctx, w, next, t.args, t.file)
 		if err != nil {
 			return err
 		}
@@ -106,7 +107,7 @@ func (a *App) tellLeft(t turn, next *loop.Planned) {
 	}
 	a.warn("left by the plan that was reviewed, and not carried out: "+left(next),
 		fmt.Sprintf("review it and carry it out: %s; then %s",
-			a.commandLine("diff --out "+t.file, t.args...), a.commandLine("apply --plan "+t.file, t.args...)))
+			a.commandLine([]string{"diff", "--out", t.file}, t.args...), a.commandLine([]string{"apply", "--plan", t.file}, t.args...)))
 }
 
 // warn prints what a person should know beside the answer.
@@ -114,11 +115,19 @@ func (a *App) warn(message, hint string) {
 	fmt.Fprintf(a.Err, "gatewright: %s\ngatewright: hint: %s\n", message, hint)
 }
 
-// commandLine is a command that reads the same configuration.
-func (a *App) commandLine(command string, args ...string) string {
-	words := append([]string{"gatewright"}, a.flags.Words()...)
-	return strings.Join(append(append(words, command), args...), " ")
+// commandLine is a command that reads the same configuration, for a shell.
+func (a *App) commandLine(command []string, args ...string) string {
+	words := slices.Concat([]string{"gatewright"}, a.flags.Words(), command, args)
+	for i, w := range words {
+		if w == "" || strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune(plainWord, r) }) {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
+
+// plainWord are the characters that mean nothing to a shell.
+const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
 
 // tellOnText says what became of a plan, where that is not part of a document.
 func (a *App) tellOnText(out *applied) error {

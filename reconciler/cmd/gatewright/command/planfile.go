@@ -35,11 +35,11 @@ func readPlan(file string) (*plan.File, error) {
 }
 
 // moved is the error of a plan that is not the reviewed one any more.
-func moved(file, difference string) error {
+func (a *App) moved(file string, args []string, difference string) error {
 	if difference == "" {
 		return nil
 	}
 	f := fault.New(fault.Unsafe, "PlanMoved", "what stands or the specs have changed since the plan was written: %s", difference)
-	f.Hint = "make a new plan and review it: gatewright diff --out " + file
+	f.Hint = "make a new plan and review it: " + a.commandLine([]string{"diff", "--out", file}, args...)
 	return f
 }

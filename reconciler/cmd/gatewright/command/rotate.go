@@ -193,7 +193,7 @@ func (a *App) carryOutRotation(ctx context.Context, w *wired, o *order) error {
 		}
 	}
 	if err := w.engine.Guard(ctx, p); err != nil {
-		return a.confirmable(err, p, nil)
+		return a.confirmable(err, p, nil, "")
 	}
 	report, err := w.engine.Converge(ctx, p, loop.TriggerApply, nil)
 	if err != nil {

@@ -100,7 +100,7 @@ func (s *server) call(ctx context.Context, method, path string, query url.Values
 func (s *server) target(path string, query url.Values) (*url.URL, error) {
 	u, err := url.Parse(s.url)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, usage("--server is the URL of a console, as https://gatewright.example.org, not %q", s.url)
+		return nil, usage("--server is the URL of a console, as https://gatewright.example.org, without a user, a query or a fragment")
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
 		return nil, usage("--server begins with https://: a token is not sent in plain text to another machine")

@@ -190,6 +190,9 @@ func (w *wired) snapshot(ctx context.Context, args []string) (source.Snapshot, e
 		}
 		return workingCopy(ctx, args[0], sub)
 	}
+	if len(args) == 1 && isFile(args[0]) {
+		return source.Snapshot{}, usage("%s is a file; name the directory of the specs, or a revision", args[0])
+	}
 	s, err := w.open(ctx)
 	if err != nil {
 		if len(args) == 1 && code(err) == ExitUsage {
@@ -218,6 +221,13 @@ func workingCopy(ctx context.Context, dir, sub string) (source.Snapshot, error) 
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// isFile reports that a path leads to a file of a directory. A name without one
+// may be that of a branch as well.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && filepath.Base(path) != path
 }
 
 // sourceName names what the specs are read from.

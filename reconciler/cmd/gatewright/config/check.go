@@ -233,5 +233,9 @@ func display(n *node, v any) string {
 	if err != nil || len(b) > 80 {
 		return "this value"
 	}
-	return inventory.Redact(string(b))
+	shown := inventory.Redact(string(b))
+	if address, query, ok := strings.Cut(shown, "?"); ok && query != "" && strings.Contains(address, "://") {
+		return address + `?***"` // a query may be a token
+	}
+	return shown
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gatewright/gatewright/reconciler/inventory"
 	"github.com/gatewright/gatewright/schema"
 )
 
@@ -42,12 +43,31 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.sets, "set", nil, "any other setting, as --set environments.dev.drift=report; may be repeated")
 }
 
-// Words are the flags by which the same configuration is read again.
+// Words are the flags by which the same configuration is read again, but for
+// those of one command.
 func (f *Flags) Words() []string {
-	if f.file == "" {
-		return nil
+	var out []string
+	if f.file != "" {
+		out = append(out, "--config", f.file)
 	}
-	return []string{"--config", f.file}
+	for _, s := range settingFlags {
+		if f.set != nil && f.set.Changed(s.flag) {
+			out = append(out, "--"+s.flag, inventory.Redact(*f.values[s.flag]))
+		}
+	}
+	for _, s := range f.sets {
+		if key, _, ok := strings.Cut(s, "="); ok && isSecret(strings.Split(key, ".")) {
+			s = key + "=***"
+		}
+		out = append(out, "--set", s)
+	}
+	return out
+}
+
+// isSecret reports that a setting holds a secret.
+func isSecret(path []string) bool {
+	n := schemaRoot().at(path)
+	return n != nil && n.secret
 }
 
 // Override sets the setting at path, as a flag of one command does.
