@@ -103,7 +103,7 @@ func sequenceOf(doc *yaml.Node) (*yaml.Node, error) {
 	}); err != nil {
 		return nil, err
 	}
-	n, key, kind := tables, tableJWT, yaml.Kind(yaml.MappingNode)
+	n, key, kind := tables, tableJWT, yaml.MappingNode
 	for range 2 {
 		if n == nil || !holdsKey(n, key) {
 			return nil, errNoList

@@ -33,8 +33,8 @@ func aliases(data []byte) error {
 	u := unfolder{sizes: map[*yamlv3.Node]int{}}
 	for {
 		var doc yamlv3.Node
-		if decoder.Decode(&doc) != nil {
-			return nil // the end, or what the parser finds, too, and knows the place of
+		if err := decoder.Decode(&doc); err != nil {
+			return nil //nolint:nilerr // the end, or what the parser finds, too, and knows the place of
 		}
 		if _, err := u.size(&doc); err != nil {
 			return err
