@@ -176,6 +176,14 @@ func (b *browser) text(selector string) string {
 	return get(b, chromedp.Text(chromedp.CSS(selector)))
 }
 
+// peek is text where a page may be on its way, which takes elements away while they
+// are read.
+func (b *browser) peek(selector string) (string, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
+}
+
 // reads wants an element to say something.
 func (b *browser) reads(selector, want string) {
 	b.t.Helper()
@@ -188,8 +196,8 @@ func (b *browser) reads(selector, want string) {
 func (b *browser) comesToRead(selector, want string) {
 	b.t.Helper()
 	b.w.eventually(fmt.Sprintf("%s comes to read %q", selector, want), func() error {
-		if got := b.text(selector); !strings.Contains(got, want) {
-			return fmt.Errorf("it reads %q", got)
+		if got, err := b.peek(selector); err != nil || !strings.Contains(got, want) {
+			return fmt.Errorf("it reads %q, %w", got, err)
 		}
 		return nil
 	})

@@ -107,10 +107,12 @@ func (b *browser) login() {
 	call(b, network.ClearBrowserCookies, cdp.Empty{})
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link))
 	b.w.eventually("the link is spent", func() error {
-		if text := b.text("body"); strings.Contains(text, "booking") {
+		text, err := b.peek("body")
+		if strings.Contains(text, "booking") {
 			b.t.Fatal("the link logs in twice")
-		} else if text == "" {
-			return fmt.Errorf("nothing yet")
+		}
+		if err != nil || !strings.Contains(text, "used before") {
+			return fmt.Errorf("it reads %q, %w", text, err)
 		}
 		return nil
 	})
