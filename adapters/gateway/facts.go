@@ -171,8 +171,8 @@ func (t *Target) readBinding(ctx context.Context, ns string, b resource.Binding)
 	}
 	rb = nil
 	_, err = list(ctx, t.control, listing{kind: releaseBindings, namespace: ns}, func(c *releaseBinding) {
-		if c.of(b) {
-			rb = c
+		if rb == nil && c.of(b) {
+			rb = c // the first, as where all are listed
 		}
 	})
 	return rb, readFault(err, releaseBindings.access("list", ns, ""))
