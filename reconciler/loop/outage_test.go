@@ -371,3 +371,28 @@ func TestConsumerIsFoundByItsCredential(t *testing.T) {
 		t.Error("the agent's own client is gone")
 	}
 }
+
+// What was reached and proved is forgotten with a spec that is gone, and not with
+// one that cannot be read for a while.
+func TestWhatWasReachedStays(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Lag: time.Millisecond})
+	both := []schema.Agent{agent("booking", schema.SchemeOAuth2), agent("search", schema.SchemeOAuth2)}
+	s.push(both...)
+	s.apply()
+	was := s.row("booking")
+	s.broken = true
+	s.push(both[1])
+	s.apply()
+	s.broken = false
+	s.push(both...)
+	s.apply()
+	if row := s.row("booking"); row.LastProof == nil || !row.LastProof.At.Equal(was.LastProof.At) || row.ConvergedAt.IsZero() {
+		t.Errorf("unreadable for a while: %+v\nbefore: %+v", row, was)
+	}
+	s.push(both[1])
+	s.apply()
+	if row := s.row("booking"); !row.ConvergedAt.IsZero() || row.DesiredHash != "" {
+		t.Errorf("gone: %+v", row)
+	}
+}

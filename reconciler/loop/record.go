@@ -206,10 +206,11 @@ func spent(row inventory.Binding, steps []plan.Step) bool {
 func (e *Engine) row(p *Planned, b resource.Binding, wanted *desired.Binding, steps []plan.Step, o *Outcome) inventory.Binding {
 	row := p.Recorded[b]
 	row.Binding, row.Revision = b, p.Revision
-	changed := wanted == nil || wanted.Hash != row.DesiredHash
+	changed := wanted == nil && p.State.Whole || wanted != nil && wanted.Hash != row.DesiredHash
 	if changed {
 		// What was reached is not what is asked for now. A spec that is gone and
-		// comes back asks anew, though it be the same.
+		// comes back asks anew, though it be the same; one that could not be read
+		// does not.
 		row.DesiredHash, row.ConvergedAt = "", time.Time{}
 	}
 	if o != nil && (o.Proof != nil || unsure(*o) || endpointDone(*o) && !restored(steps)) || wanted != nil && changed {
