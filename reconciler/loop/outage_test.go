@@ -269,6 +269,17 @@ func TestNothingIsLeftBehindByACrash(t *testing.T) {
 	options.Store = s.store
 	s.engine = loop.New(options)
 	s.push(agent("search", schema.SchemeOAuth2))
+	// A look at another binding leaves it to the next look at all.
+	one, err := s.engine.Plan(t.Context(), s.plan().State, loop.Scope{binding("search"): true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.engine.Converge(t.Context(), one, loop.TriggerApply, nil); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.store.OpenIntents(t.Context(), ""); err != nil || len(left) == 0 {
+		t.Errorf("settled by a look at another: %d left, %v", len(left), err)
+	}
 	s.apply()
 	left, err := s.store.OpenIntents(t.Context(), "")
 	if err != nil || len(left) > 0 {

@@ -118,21 +118,27 @@ func (e *Engine) settleKept(ctx context.Context, p *Planned, jobs []*job) error 
 // it may have made is owned, so that it can be pruned, unless it was looked at
 // and is not there or not ours.
 func (e *Engine) settleLeft(ctx context.Context, p *Planned) error {
-	out := make([]inventory.Settlement, len(p.unsettled))
-	for i, s := range p.unsettled {
-		out[i] = inventory.Settlement{
+	var out []inventory.Settlement
+	for _, s := range p.unsettled {
+		if !p.scope.has(s.ID.Binding) {
+			continue // its row is not written now, and has to be
+		}
+		settled := inventory.Settlement{
 			Step: s.StepID(), State: inventory.Unknown, Class: fault.Unknown, Started: s.Started,
 			Message: "the process ended before it could say what came of it",
 		}
 		o, looked := p.Observed[s.ID]
 		if makes(s.Action) && (!looked || o.Err != nil || o.Found && o.Owner == resource.OwnerUs) {
-			out[i].Added = []resource.ID{s.ID}
+			settled.Added = []resource.ID{s.ID}
 		}
+		out = append(out, settled)
 	}
 	if err := e.Store.Settle(ctx, out); err != nil {
 		return err
 	}
-	e.recovered.Store(true)
+	if p.scope == nil {
+		e.recovered.Store(true)
+	}
 	return nil
 }
 
