@@ -57,7 +57,7 @@ func (l location) loopback() bool {
 var (
 	schemed = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
 	// passworded is an address that somebody gave a password, as in a URL.
-	passworded = regexp.MustCompile(`^[^@/:\s]+:[^@/]*@`)
+	passworded = regexp.MustCompile(`^[^@/:\s]+:[^@/]*@[^/:@]+[/:]`)
 	// scpLike is git's rule: a colon before the first slash, and a host of more
 	// than one letter, since one letter and a colon is a drive.
 	scpLike = regexp.MustCompile(`^(?:([^@/:\s]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]+):(.*)$`)

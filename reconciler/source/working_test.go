@@ -208,17 +208,23 @@ func TestIgnoresAsGitDoes(t *testing.T) {
 func TestSparseWorkingCopy(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)
-	files := map[string]string{"specs/a": "a", "specs/sub/b": "b", "specs/c": "c", "README": "r"}
+	files := map[string]string{"specs/a.cue": "a", "specs/sub/b.yaml": "b", "specs/c.cue": "c", "README": "r"}
 	hash := r.commit("one", files)
-	r.git("sparse-checkout", "set", "--no-cone", "/specs/a")
-	if _, err := os.Stat(r.path("specs/c")); err == nil {
+	r.git("sparse-checkout", "set", "--no-cone", "/specs/a.cue")
+	if _, err := os.Stat(r.path("specs/c.cue")); err == nil {
 		t.Fatal("the checkout is not sparse")
 	}
 	snap := working(t, r.dir, "specs")
-	wantContents(t, snap.Tree, map[string]string{"a": "a", "c": "c", "sub/b": "b"})
+	wantContents(t, snap.Tree, map[string]string{"a.cue": "a", "c.cue": "c", "sub/b.yaml": "b"})
 	if snap.Revision.Dirty || snap.Revision.Hash != hash {
 		t.Errorf("revision: %+v", snap.Revision)
 	}
-	r.write("specs/c", "in the way")
-	wantContents(t, working(t, r.dir, "specs").Tree, map[string]string{"a": "a", "c": "in the way", "sub/b": "b"})
+	// What is no spec is listed, and its content not fetched.
+	whole := working(t, r.dir, "")
+	i := slices.IndexFunc(whole.Tree, func(e schema.Entry) bool { return e.Path == "README" })
+	if _, err := whole.Tree[i].Read(); err == nil || whole.Revision.Dirty {
+		t.Errorf("README: read %v, dirty %v", err, whole.Revision.Dirty)
+	}
+	r.write("specs/c.cue", "in the way")
+	wantContents(t, working(t, r.dir, "specs").Tree, map[string]string{"a.cue": "a", "c.cue": "in the way", "sub/b.yaml": "b"})
 }

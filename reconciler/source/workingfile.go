@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,9 +51,13 @@ func (c *copier) sparse() error {
 			continue
 		}
 		out := schema.Entry{Path: name, Mode: modeOf(uint64(e.Mode)), Size: int64(e.Size), Digest: e.Hash.String()}
-		if out.Mode == schema.ModeSubmodule {
+		// A sparse checkout is mostly of a repository with far more than specs.
+		switch format := path.Ext(name); {
+		case out.Mode == schema.ModeSubmodule:
 			out.Read = unreadable("a submodule")
-		} else {
+		case out.Mode == schema.ModeRegular && !slices.Contains([]string{".cue", ".yaml", ".yml", ".json"}, format):
+			out.Read = unreadable("what is no spec and not checked out")
+		default:
 			got, err := c.objects.read(e.Hash, DefaultFileSize)
 			if err == nil {
 				out.Size = int64(len(got.content))
