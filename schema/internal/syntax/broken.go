@@ -150,7 +150,7 @@ func (f *File) brokenData(data []byte, err error) {
 	if at == nil && !bytes.Contains(data, []byte(`"agents"`)) {
 		// It has the word agents somewhere, and is none of ours, as far as one
 		// can see.
-		if m := seeming.FindSubmatchIndex(data); m != nil {
+		if seeming.Match(data) {
 			issue := dataIssue(data, err)
 			facts.warn(Issue{
 				Place: issue.Place, Code: "unread-agents", Message: "the file is not read, though it seems to declare agents: " + issue.Message,

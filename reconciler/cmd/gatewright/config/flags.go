@@ -59,7 +59,7 @@ func (f *Flags) Words() []string {
 		if key, _, ok := strings.Cut(s, "="); ok && isSecret(strings.Split(key, ".")) {
 			s = key + "=***"
 		}
-		out = append(out, "--set", s)
+		out = append(out, "--set", inventory.Redact(s))
 	}
 	return out
 }
