@@ -99,3 +99,21 @@ func TestDaemonHeedsConfirmations(t *testing.T) {
 	s.push(several(3, 4)...)
 	eventually(t, "the next one is held back", func() bool { return s.row("agent-2").Status == inventory.Stalled })
 }
+
+// APIs that are opened count as what is deleted does, whatever protected them.
+func TestGuardCountsWhatIsOpened(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, loop.Options{Lag: time.Millisecond})
+	var keys, opened []schema.Agent
+	for i := range 20 {
+		name := fmt.Sprintf("agent-%d", i)
+		keys = append(keys, agent(name, schema.SchemeAPIKey))
+		opened = append(opened, agent(name, schema.SchemeNone))
+	}
+	s.push(keys...)
+	s.apply()
+	s.push(opened...)
+	if err := s.engine.Guard(t.Context(), s.plan()); fault.ClassOf(err) != fault.Unsafe {
+		t.Errorf("let through: %v, %s", err, s.plan().Counts())
+	}
+}
