@@ -70,6 +70,8 @@ func diagnosePostgres(e *pgconn.PgError) diagnosis {
 			class: fault.Stalled, reason: "DatabaseReadOnly",
 			hint: "the server takes no writes: it is a standby, or read-only by its settings; name the primary, or add target_session_attrs=read-write",
 		}
+	case "25P03":
+		return paused
 	}
 	switch e.Code[:min(2, len(e.Code))] {
 	case "08", "57":
@@ -87,6 +89,12 @@ func diagnosePostgres(e *pgconn.PgError) diagnosis {
 	default:
 		return diagnosis{class: fault.Stalled, reason: "DatabaseError", hint: "this may be a bug in gatewright: please report it"}
 	}
+}
+
+// paused is what a process finds that was away in the midst of a transaction.
+var paused = diagnosis{
+	class: fault.Transient, reason: "Paused", unreachable: true,
+	hint: "this process, or its network, stood still for " + silence.String() + ", so the server has taken back what it was about to write",
 }
 
 func corruptHint(file string) string {

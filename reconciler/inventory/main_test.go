@@ -14,6 +14,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
 		writeUntilKilled(path)
 	}
+	if what := os.Getenv(pauseEnv); what != "" {
+		standStill(what)
+	}
 	// Three databases share the work of finding a counterexample.
 	flag.Parse()
 	if !explicit("rapid.checks") {

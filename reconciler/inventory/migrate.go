@@ -3,9 +3,12 @@ package inventory
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
@@ -118,11 +121,12 @@ func behind(src source, version string) error {
 // would leave it locked.
 func (s *Store) migrate(ctx context.Context, version string) (err error) {
 	if !s.sqlite() {
-		unlock, err := s.lockMigrations(ctx)
+		locked, unlock, err := s.lockMigrations(ctx)
 		if err != nil {
 			return err
 		}
 		defer unlock()
+		ctx = locked
 	}
 	m := migrate.NewMigrator(s.db, migrations, migrate.WithTableName(migrationTable), migrate.WithLocksTableName(locksTable),
 		migrate.WithMarkAppliedOnSuccess(true), migrate.WithUpsert(true), migrate.WithTemplateData(s.dialectWords()))
@@ -135,22 +139,52 @@ func (s *Store) migrate(ctx context.Context, version string) (err error) {
 	return s.SetMeta(ctx, writtenBy, version)
 }
 
-// lockMigrations waits for the advisory lock and returns what frees it. The
-// server frees it by itself when the connection ends.
-func (s *Store) lockMigrations(ctx context.Context) (func(), error) {
-	conn, err := s.db.Conn(ctx)
+// lockMigrations waits for the advisory lock and returns what frees it, and a
+// context that ends if it is lost. The lock belongs to a transaction, in which
+// the server hears every second that this process is still there: it outlives
+// neither a process that ended nor one that is paused.
+func (s *Store) lockMigrations(ctx context.Context) (context.Context, func(), error) {
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?)", migrationLock); err != nil {
-		_ = conn.Close()
-		return nil, err
+	if _, err = tx.ExecContext(ctx, setSilence("SET LOCAL")); err == nil {
+		_, err = tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", migrationLock)
 	}
-	return func() {
-		// An unlock that fails has lost its connection, and with it the lock.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(?)", migrationLock)
-		_ = conn.Close()
+	if err != nil {
+		return nil, nil, errors.Join(err, rollback(tx))
+	}
+	locked, cancel := context.WithCancelCause(ctx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		keepTx(locked, tx, cancel)
+	}()
+	return locked, func() {
+		cancel(context.Canceled)
+		<-kept
+		// A transaction that cannot be ended has lost its connection, and with
+		// it the lock.
+		_ = rollback(tx)
 	}, nil
+}
+
+// keepTx speaks to the server until ctx ends, and ends it when the transaction
+// is lost.
+func keepTx(ctx context.Context, tx bun.Tx, lose context.CancelCauseFunc) {
+	tick := time.NewTicker(silence / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := tx.ExecContext(context.WithoutCancel(ctx), "SELECT 1"); err != nil {
+				lose(fmt.Errorf("the lock of the migrations was lost: %w", err))
+				return
+			}
+		}
+	}
 }
 
 // dialectWords are the parts of the migrations in which the databases differ.

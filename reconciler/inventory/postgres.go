@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,15 @@ import (
 // connections is how many connections one process keeps to a server that it
 // shares with other replicas: one writes, one renews leases, the others read.
 const connections = 6
+
+// silence is for how long the server waits for the next word of a transaction
+// before it ends it. A process that is paused in the midst of one, or whose
+// network is cut, would keep its locks until it comes back, and every other
+// replica from its work: the row of the lease is among what is locked.
+const silence = 10 * time.Second
+
+// silenceParameter is the server's name of it. A value in the URL wins.
+const silenceParameter = "idle_in_transaction_session_timeout"
 
 func (s *Store) openPostgres(ctx context.Context, opts Options) error {
 	cfg, err := pgx.ParseConfig(s.source.postgres)
@@ -33,7 +43,15 @@ func (s *Store) openPostgres(ctx context.Context, opts Options) error {
 	// Values stand in the text of bun's statements, so each is seen once and
 	// preparing it would only cost a round trip.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
-	db := stdlib.OpenDB(*cfg)
+	var options []stdlib.OptionOpenDB
+	if cfg.RuntimeParams[silenceParameter] == "" {
+		// Not as a parameter of the start, which poolers refuse to know.
+		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, setSilence("SET"))
+			return err
+		}))
+	}
+	db := stdlib.OpenDB(*cfg, options...)
 	limit(db)
 	s.db = bun.NewDB(db, pgdialect.New())
 	s.reads = s.db
@@ -45,4 +63,10 @@ func limit(db *sql.DB) {
 	db.SetMaxIdleConns(connections)
 	// A connection that a proxy dropped in silence is not kept for ever.
 	db.SetConnMaxIdleTime(5 * time.Minute)
+}
+
+// setSilence is the statement that tells the server of it; set is SET or SET
+// LOCAL.
+func setSilence(set string) string {
+	return fmt.Sprintf("%s %s = %d", set, silenceParameter, silence.Milliseconds())
 }

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/gatewright/gatewright/reconciler/fault"
 )
@@ -24,6 +26,9 @@ const applicationID = 0x67777274
 
 // readers is how many connections read beside the writer.
 const readers = 4
+
+// busyRetry is how soon what SQLite does not wait for is tried again.
+const busyRetry = 10 * time.Millisecond
 
 // memories numbers the databases in memory of this process.
 var memories atomic.Int64
@@ -48,7 +53,7 @@ func (s *Store) openSQLite(ctx context.Context, opts Options) error {
 		if s.db, err = connectSQLite(fileURI(s.source.path, "rw", false)+pragmas(opts, true), 1); err != nil {
 			return err
 		}
-		if err := s.claimFile(ctx); err != nil {
+		if err := claimPatiently(ctx, opts.BusyTimeout, s.claimFile); err != nil {
 			return err
 		}
 	}
@@ -149,17 +154,37 @@ func unshared(path string) bool {
 	return false
 }
 
-// claimFile marks a new file as ours and refuses one of another program.
+// claimPatiently claims until nobody else does at the same time. The change to
+// WAL takes a lock that it may not wait for, since two that wait for each other
+// would wait for ever: SQLite says at once that it is busy.
+func claimPatiently(ctx context.Context, within time.Duration, claim func(context.Context) error) error {
+	for deadline := time.Now().Add(within); ; {
+		err := claim(ctx)
+		lite, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || lite.Code()&0xff != lib.SQLITE_BUSY || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(busyRetry):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// claimFile marks a new file as ours and refuses one of another program. The
+// tables are counted before the mark is read: ours come after their mark, so
+// those of a gatewright that starts at the same time are known as its.
 func (s *Store) claimFile(ctx context.Context) error {
 	var id, tables int64
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
 	if err := s.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
 		return err
 	}
 	if id == applicationID {
 		return nil
-	}
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
 	}
 	if id != 0 || tables > 0 {
 		return foreign(fmt.Sprintf("it is an SQLite database of another program (application id %#x, %d tables)", id, tables))

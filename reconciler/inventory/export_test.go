@@ -1,0 +1,23 @@
+package inventory
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+)
+
+// HoldMigrations takes the lock of the migrations.
+func (s *Store) HoldMigrations(ctx context.Context) (held context.Context, unlock func(), err error) {
+	return s.lockMigrations(ctx)
+}
+
+// HoldLease renews a lease in a transaction that ends with f.
+func (s *Store) HoldLease(ctx context.Context, l *Lease, f func() error) error {
+	return s.write(ctx, "hold", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*leaseRow)(nil)).Set("expires_at = expires_at").Where("name = ?", l.name).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return f()
+	})
+}
