@@ -50,25 +50,45 @@ var schemas atomic.Int64
 // Fresh returns the name of a new, empty schema of the test's own.
 func Fresh(t *testing.T) string {
 	t.Helper()
-	dsn := DSN(t)
-	name := fmt.Sprintf("t%d_%s", schemas.Add(1), strings.ToLower(rand.Text()[:8]))
-	conn, err := pgx.Connect(t.Context(), dsn)
+	DSN(t)
+	dsn, err := Schema(t.Context())
 	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() {
-		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA "+name); err != nil {
 		t.Fatal(err)
+	}
+	return dsn
+}
+
+// Schema returns the name of a new, empty schema, for a program that is no
+// test.
+func Schema(ctx context.Context) (string, error) {
+	dsn, err := server()
+	if err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("t%d_%s", schemas.Add(1), strings.ToLower(rand.Text()[:8]))
+	if err := execute(ctx, dsn, "CREATE SCHEMA "+name); err != nil {
+		return "", err
 	}
 	sep := "?"
 	if strings.Contains(dsn, "?") {
 		sep = "&"
 	}
-	return dsn + sep + "search_path=" + name
+	return dsn + sep + "search_path=" + name, nil
+}
+
+// Disconnect ends every other connection to the database, as a server does that
+// starts anew.
+func Disconnect(ctx context.Context, dsn string) error {
+	return execute(ctx, dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+}
+
+func execute(ctx context.Context, dsn, statement string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
 // errNoPostgres says why the PostgreSQL half of the suite cannot run.

@@ -14,6 +14,8 @@
 //	faults -only kills      the thousand agents alone
 //	faults -only rotations  secrets that are replaced every few seconds, while
 //	                        the daemon is killed and consumers use them
+//	faults -only replicas   two daemons that share PostgreSQL and are paused,
+//	                        killed and cut off from it
 package main
 
 import (
@@ -38,9 +40,11 @@ func main() {
 	flag.IntVar(&o.churn, "churn", 0, "after how many kills every agent's spec is changed, so that there is always something to do; 0 for never")
 	flag.IntVar(&o.rotating, "rotating", 40, "how many agents have their secrets rotated")
 	flag.IntVar(&o.rotationKills, "rotation-kills", 200, "how often the daemon is killed meanwhile")
+	flag.IntVar(&o.contested, "contested", 100, "how many agents two daemons contend for")
+	flag.IntVar(&o.disturbances, "disturbances", 60, "how often one of these is paused, killed or cut off")
 	flag.DurationVar(&o.life, "life", 3*time.Second, "how long a daemon lives at most before it is killed")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "what the random moments come from")
-	flag.StringVar(&o.only, "only", "", "one of properties, points, matrix, worlds, canary, kills and rotations; all by default")
+	flag.StringVar(&o.only, "only", "", "one of properties, points, matrix, worlds, canary, kills, rotations and replicas; all by default")
 	flag.Parse()
 	if err := all(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "faults: error: %v\n", err)
@@ -55,9 +59,13 @@ type options struct {
 	churn         int
 	rotating      int
 	rotationKills int
-	life          time.Duration
-	seed          uint64
-	only          string
+	contested     int
+	disturbances  int
+	// database is what daemons share; nothing for one of the world's own.
+	database string
+	life     time.Duration
+	seed     uint64
+	only     string
 }
 
 // all runs the suites and the thousand agents, or the one that is asked for.
@@ -77,6 +85,10 @@ func all(ctx context.Context, o options) error {
 	if o.only == "" || o.only == "rotations" {
 		known = true
 		errs = append(errs, rotations(ctx, o))
+	}
+	if o.only == "" || o.only == "replicas" {
+		known = true
+		errs = append(errs, replicas(ctx, o))
 	}
 	if !known {
 		return fmt.Errorf("there is no suite %q", o.only)

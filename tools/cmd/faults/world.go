@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,8 @@ func (w *world) start(ctx context.Context) error {
 		return err
 	}
 	w.config, err = w.stack.WriteConfig(stack.Config{
-		Repository: w.repo.Bare, Database: "sqlite:" + filepath.Join(w.dir, "gatewright.db"), Interval: "5s",
+		Repository: w.repo.Bare, Interval: "5s",
+		Database: cmp.Or(w.database, "sqlite:"+filepath.Join(w.dir, "gatewright.db")),
 	})
 	return err
 }
@@ -177,7 +179,7 @@ func (w *world) try(ctx context.Context) error {
 // compare prints the counts of two ends and says what differs.
 func compare(want, got end) error {
 	fmt.Printf("undisturbed: %d objects, %d writes at Thunder, %d at OpenBAO\n", len(want.state), want.thunder, want.openbao)
-	fmt.Printf("killed:      %d objects, %d writes at Thunder, %d at OpenBAO\n", len(got.state), got.thunder, got.openbao)
+	fmt.Printf("disturbed:   %d objects, %d writes at Thunder, %d at OpenBAO\n", len(got.state), got.thunder, got.openbao)
 	names := maps.Clone(want.state)
 	maps.Copy(names, got.state)
 	different := 0
