@@ -14,7 +14,7 @@ func (s *Store) diagnoseSQLite(e *sqlite.Error) diagnosis {
 	switch e.Code() & 0xff {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return diagnosis{
-			class: fault.Transient, reason: "DatabaseLocked",
+			class: fault.Transient, reason: "DatabaseLocked", unreachable: true,
 			hint: "another process holds the database; see which: fuser " + file,
 		}
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
@@ -78,12 +78,12 @@ func diagnosePostgres(e *pgconn.PgError) diagnosis {
 		// A broken connection; shut down, starting up.
 		return unreachable
 	case "40", "55":
-		return diagnosis{class: fault.Transient, reason: "DatabaseLocked"}
+		return diagnosis{class: fault.Transient, reason: "DatabaseLocked", unreachable: true}
 	case "53":
 		if e.Code == "53100" {
 			return diagnosis{class: fault.Stalled, reason: "DiskFull", hint: "free space on the PostgreSQL server"}
 		}
-		return diagnosis{class: fault.Transient, reason: "DatabaseOverloaded", hint: "the server is out of connections or memory; see max_connections"}
+		return diagnosis{class: fault.Transient, reason: "DatabaseOverloaded", unreachable: true, hint: "the server is out of connections or memory; see max_connections"}
 	case "58", "XX":
 		return diagnosis{class: fault.Transient, reason: "DatabaseIO", hint: "see the log of the PostgreSQL server"}
 	default:

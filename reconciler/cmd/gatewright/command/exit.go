@@ -15,7 +15,7 @@ const (
 	ExitDone        = 0  // done, or converged
 	ExitFailed      = 1  // something failed
 	ExitDifferences = 2  // diff found differences
-	ExitUnreachable = 3  // a target could not be reached
+	ExitUnreachable = 3  // a target or the database could not be reached
 	ExitUnsafe      = 4  // a safety guard stopped it
 	ExitUsage       = 64 // wrong flags or arguments (EX_USAGE)
 	ExitInvalid     = 78 // invalid spec or configuration (EX_CONFIG)
