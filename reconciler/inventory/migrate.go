@@ -125,7 +125,12 @@ func (s *Store) migrate(ctx context.Context, version string) (err error) {
 		if err != nil {
 			return err
 		}
-		defer unlock()
+		defer func() {
+			if lost := context.Cause(locked); err != nil && lost != nil {
+				err = lost // and not that what was under way was cut off
+			}
+			unlock()
+		}()
 		ctx = locked
 	}
 	m := migrate.NewMigrator(s.db, migrations, migrate.WithTableName(migrationTable), migrate.WithLocksTableName(locksTable),
