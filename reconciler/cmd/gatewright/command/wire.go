@@ -120,6 +120,9 @@ func (a *App) complete(ctx context.Context, w *wired, m mode) (err error) {
 	return nil
 }
 
+// inMemory is a database that nobody can name.
+const inMemory = "sqlite::memory:"
+
 // openStore opens the inventory. A command that only reads can do without an
 // SQLite file: what is owned is then found by its marks.
 func (a *App) openStore(ctx context.Context, cfg *config.Config, m mode) (*inventory.Store, error) {
@@ -127,10 +130,15 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config, m mode) (*inven
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	if dsn.Reveal() == inMemory {
+		e := fault.New(fault.Stalled, inventory.Misnamed, "a database in memory ends with the command: no other command would see a suspension or a confirmation in it")
+		e.Target, e.Op, e.Hint = "inventory", "open", "name a file, as sqlite:gatewright.db, or a PostgreSQL database"
+		return nil, e
+	}
 	o := inventory.Options{Version: a.Version, ReadOnly: m != readWrite}
 	if file, ok := strings.CutPrefix(dsn.Reveal(), "sqlite:"); ok && m != readWrite {
 		if _, err := os.Stat(strings.TrimPrefix(file, "//")); errors.Is(err, os.ErrNotExist) {
-			return inventory.Open(ctx, "sqlite::memory:", inventory.Options{Version: a.Version})
+			return inventory.Open(ctx, inMemory, inventory.Options{Version: a.Version})
 		}
 	}
 	return inventory.Open(ctx, dsn.Reveal(), o)
