@@ -6,6 +6,11 @@ import (
 	"github.com/uptrace/bun"
 )
 
+// Setting is what the server says of one of its settings.
+func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
+	return value, s.db.QueryRowContext(ctx, "SHOW "+name).Scan(&value)
+}
+
 // HoldMigrations takes the lock of the migrations.
 func (s *Store) HoldMigrations(ctx context.Context) (held context.Context, unlock func(), err error) {
 	return s.lockMigrations(ctx)

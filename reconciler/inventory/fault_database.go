@@ -94,7 +94,7 @@ func diagnosePostgres(e *pgconn.PgError) diagnosis {
 // paused is what a process finds that was away in the midst of a transaction.
 var paused = diagnosis{
 	class: fault.Transient, reason: "Paused", unreachable: true,
-	hint: "this process, or its network, stood still for " + silence.String() + ", so the server has taken back what it was about to write",
+	hint: "this process, or its network, stood still for longer than the server waits, so it has taken back what was about to be written",
 }
 
 func corruptHint(file string) string {

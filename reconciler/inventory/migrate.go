@@ -184,12 +184,21 @@ func keepTx(ctx context.Context, tx bun.Tx, lose context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if _, err := tx.ExecContext(context.WithoutCancel(ctx), "SELECT 1"); err != nil {
+			if err := ping(ctx, tx); err != nil {
 				lose(fmt.Errorf("the lock of the migrations was lost: %w", err))
 				return
 			}
 		}
 	}
+}
+
+// ping speaks to the server once. What has begun is finished, so that the
+// transaction stays whole, but a server that is silent is given up.
+func ping(ctx context.Context, tx bun.Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), silence)
+	defer cancel()
+	_, err := tx.ExecContext(ctx, "SELECT 1")
+	return err
 }
 
 // dialectWords are the parts of the migrations in which the databases differ.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +45,7 @@ func (s *Store) openPostgres(ctx context.Context, opts Options) error {
 	// preparing it would only cost a round trip.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	var options []stdlib.OptionOpenDB
-	if cfg.RuntimeParams[silenceParameter] == "" {
+	if cfg.RuntimeParams[silenceParameter] == "" && !strings.Contains(cfg.RuntimeParams["options"], silenceParameter) {
 		// Not as a parameter of the start, which poolers refuse to know.
 		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 			_, err := c.Exec(ctx, setSilence("SET"))
