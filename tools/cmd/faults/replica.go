@@ -16,9 +16,14 @@ import (
 	"github.com/gatewright/gatewright/reconciler/inventory/postgrestest"
 )
 
-// longestPause is more than the time of a lease and of a silent transaction
-// together: some pauses are slept through unnoticed, others cost the lease.
-const longestPause = 40 * time.Second
+const (
+	// takeover is after how long another daemon has to be the writer: a lease of
+	// 15 s, a silent transaction of 10 s that has it locked, and asking for it.
+	takeover = 35 * time.Second
+	// longestPause is more: some pauses are slept through unnoticed, others cost
+	// the lease.
+	longestPause = 50 * time.Second
+)
 
 // replicas lets two daemons on one database contend, disturbs them, and
 // compares what stands at the end with what one has left that nobody disturbed.
@@ -45,6 +50,8 @@ type pair struct {
 	*world
 	random  *rand.Rand
 	daemons [2]*stack.Daemon
+	// born is how long each one's log was when it was started.
+	born [2]int
 	// counts are the disturbances by what they are.
 	counts map[string]int
 }
@@ -100,11 +107,27 @@ func contested(ctx context.Context, w *world) (err error) {
 
 // launch starts a daemon.
 func (p *pair) launch(i int) (err error) {
+	said, err := os.ReadFile(p.log(i))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	p.born[i] = len(said)
 	p.daemons[i], err = stack.StartDaemon(p.binary, p.config, p.log(i))
 	return err
 }
 
 func (p *pair) log(i int) string { return filepath.Join(p.dir, fmt.Sprintf("daemon-%d.log", i)) }
+
+// writer reports that a daemon is the one that writes, by what it has said since
+// it was started.
+func (p *pair) writer(i int) (bool, error) {
+	said, err := os.ReadFile(p.log(i))
+	if err != nil {
+		return false, err
+	}
+	life := string(said[p.born[i]:])
+	return strings.LastIndex(life, " msg=converging ") > strings.LastIndex(life, ` msg="stopped converging" `), nil
+}
 
 // won counts how often a daemon has become the one that writes.
 func (p *pair) won() (n int, err error) {
@@ -138,8 +161,14 @@ func (p *pair) disturb(ctx context.Context, i int) (string, error) {
 		p.counts["paused"]++
 		long := p.upTo(longestPause)
 		err := d.Pause()
-		if !rest(ctx, long) {
+		switch other := 1 - i; {
+		case !rest(ctx, long):
 			err = errors.Join(err, context.Cause(ctx))
+		case long >= takeover:
+			p.counts["paused past the lease"]++
+			if is, readErr := p.writer(other); !is {
+				err = errors.Join(err, readErr, fmt.Errorf("daemon %d is paused for %s, and daemon %d has not become the writer", i, long, other))
+			}
 		}
 		return fmt.Sprintf("daemon %d paused for %s", i, long.Round(time.Second)), errors.Join(err, d.Resume())
 	}
